@@ -1,0 +1,50 @@
+"""Retry budget: a token bucket per failure domain.  A re-send costs, a success refunds.  The clock is injected.
+
+Costs and refund are those of the AWS SDKs' retry mode of 2026 with a smaller bucket: full, it pays for ten re-sends
+after transient faults, so that an outage cannot multiply the load of a process, while isolated faults cost nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+CAPACITY = 140.0
+COST_TRANSIENT = 14.0
+COST_THROTTLE = 5.0
+REWARD = 1.0
+REFILL_PER_SECOND = 0.1
+
+
+@dataclass(slots=True)
+class Bucket:
+    """One domain's tokens.  Refills by itself, so that a process with few calls recovers too.  Thread-safe."""
+
+    clock: Callable[[], float]
+    tokens: float = CAPACITY
+    _at: float = field(default=0.0, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def __post_init__(self) -> None:
+        self._at = self.clock()
+
+    def pay(self, cost: float) -> bool:
+        """Take ``cost`` tokens; False, and nothing taken, where there are fewer."""
+        with self._lock:
+            self._refill()
+            if self.tokens < cost:
+                return False
+            self.tokens -= cost
+            return True
+
+    def put_back(self, tokens: float) -> None:
+        """Return what a re-send had cost once it succeeded, or the reward of a plain success."""
+        with self._lock:
+            self._refill()
+            self.tokens = min(CAPACITY, self.tokens + tokens)
+
+    def _refill(self) -> None:
+        now = self.clock()
+        self.tokens = min(CAPACITY, self.tokens + max(0.0, now - self._at) * REFILL_PER_SECOND)
+        self._at = now

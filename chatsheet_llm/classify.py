@@ -1,0 +1,411 @@
+"""Name the fault behind a reply, a stream event or an exception: structured fields first, text last.  Does no I/O."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+
+from chatsheet_llm.faults import FAULTS, Fault
+from chatsheet_llm.route import SendState
+
+_SAFE_HEADERS = re.compile(
+    r"(retry-after|x-ratelimit-|x-request-id|apim-request-id|request-id|x-ms-region|x-should-retry"
+    r"|content-type|date$|llm_provider-retry-after|x-litellm-call-id)",
+    re.IGNORECASE,
+)
+_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\bsk-[\w*.-]{3,}"), "sk-[redacted]"),
+    (re.compile(r"\b(?:Bearer|bearer)\s+[\w.~+/=-]{8,}"), "Bearer [redacted]"),
+    (re.compile(r"(Key Hash \(Token\)\s*=\s*)\S+"), r"\1[redacted]"),
+    (re.compile(r"\b[0-9a-f]{64}\b"), "[redacted]"),
+    (re.compile(r"\beyJ[\w-]{10,}\.[\w.-]+"), "[redacted]"),
+    (re.compile(r"Traceback \(most recent call last\).*", re.DOTALL), "[traceback removed]"),
+)
+_LONGEST_MESSAGE = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One attempt's failure: the row of the fault table, how far the request got, and what the provider said.
+
+    ``retry_after`` is the server's wait hint in seconds or None.  ``body`` is the provider's own error body with
+    credentials redacted.  ``headers`` holds an allow-listed subset.
+    """
+
+    fault: str
+    send_state: SendState
+    status: int | None = None
+    code: str | None = None
+    type: str | None = None
+    param: str | None = None
+    message: str | None = None
+    retry_after: float | None = None
+    request_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: object = None
+
+    @property
+    def row(self) -> Fault:
+        """The row of the fault table."""
+        return FAULTS[self.fault]
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in words, with the provider's own message where there is one."""
+        return f"{self.row.sentence}: {self.message}" if self.message else self.row.sentence
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """Return the provider's id for the request; Azure's front end sends only ``apim-request-id`` with many errors."""
+    names = ("x-request-id", "apim-request-id", "request-id", "x-litellm-call-id")
+    return next((headers[name] for name in names if headers.get(name)), None)
+
+
+def redact(text: str) -> str:
+    """Return the text without what looks like a key, a token, a key hash or a server traceback."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the server's wait hint in seconds, or None when it gave no usable one.
+
+    Reads ``retry-after-ms``, ``retry-after`` (seconds or HTTP date) and LiteLLM's ``llm_provider-`` copies, each on its
+    own: a bad one never hides a good one, and of several the longest counts.  Negative, infinite and NaN values are
+    ignored; a date in the past is 0.  A date is read against the reply's own ``date`` header where it has one, so that
+    a skewed clock does not matter.
+    """
+    lower = {name.lower(): value for name, value in headers.items()}
+    hints: list[float] = []
+    for prefix in ("", "llm_provider-"):
+        for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+            value = lower.get(prefix + name, "")
+            seconds = _number(value)
+            if seconds is not None:
+                hints.append(seconds * unit)
+            elif (until := _until(value, lower.get("date"), now)) is not None:
+                hints.append(until)
+    return max(hints, default=None)
+
+
+def _number(value: str) -> float | None:
+    try:
+        number = max((float(part) for part in value.split(",") if part.strip()), default=-1.0)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def _until(value: str, date: str | None, now: datetime) -> float | None:
+    then, base = _date(value), _date(date) if date else now
+    return None if then is None else max(0.0, (then - (base or now)).total_seconds())
+
+
+def _date(value: str) -> datetime | None:
+    try:
+        parsed = parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+
+
+# --- replies -------------------------------------------------------------------------------------------------------
+
+_BY_STATUS: Mapping[int, str] = {
+    400: "invalid_request", 401: "auth", 402: "gateway_policy", 403: "forbidden", 404: "deployment", 405: "deployment",
+    407: "proxy", 408: "timeout_408", 409: "conflict", 413: "too_large", 422: "unprocessable", 424: "dependency",
+    425: "early", 429: "rate", 449: "early", 499: "client_closed", 500: "server_error", 501: "not_implemented",
+    502: "bad_gateway", 503: "overload", 504: "gateway_timeout", 529: "overload",
+}  # fmt: skip
+
+_BY_CODE: Mapping[str, str] = {
+    "content_filter": "content_filter",
+    "contentfiltered": "content_filter",
+    "responsibleaipolicyviolation": "content_filter",
+    "content_policy_violation": "content_filter",
+    "context_length_exceeded": "context_length",
+    "operationnotsupported": "capability",
+    "deploymentnotfound": "deployment",
+    "model_not_found": "deployment",
+    "insufficient_quota": "quota",
+    "enforced_spend_limit_reached": "quota",
+    "rate_limit_exceeded": "rate",
+    "too_many_requests": "rate",
+    "rate_limit_error": "rate",
+    "overloaded_error": "overload",
+    "server_error": "server_error",
+    "api_error": "server_error",
+    "server_is_overloaded": "overload",
+    "unsupported_parameter": "invalid_request",
+    "unsupported_value": "invalid_request",
+    "invalid_value": "invalid_request",
+    "budget_exceeded": "gateway_policy",
+    "key_model_access_denied": "gateway_policy",
+    "team_model_access_denied": "gateway_policy",
+    "all_deployments_in_cooldown": "cooldown",
+    "no_db_connection": "auth",
+    "authenticationtypedisabled": "forbidden",
+    "permission_error": "forbidden",
+    "authentication_error": "auth",
+    "invalid_api_key": "auth",
+    "request_too_large": "too_large",
+    "timeout": "timeout_408",
+}
+"""By ``code``, ``innererror.code`` or ``type``, lower case, in that order."""
+
+# Where no structured field tells: Azure's own sentences, which LiteLLM wraps in its `message` and strips of their code.
+_BY_TEXT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), fault)
+    for pattern, fault in (
+        (r"ContentPolicyViolationError|ResponsibleAIPolicyViolation|content management policy", "content_filter"),
+        (
+            r"ContextWindowExceededError|maximum context length|exceeds the context window|Input tokens exceed",
+            "context_length",
+        ),
+        (r"operation does not work with the specified model|OperationNotSupported", "capability"),
+        (r"not supported (?:for \S+ )?in /v1/chat/completions|use /v1/responses", "capability"),
+        (
+            r"enabled only for api.versions?|API version not supported|api-version query parameter is not allowed",
+            "capability",
+        ),
+        (r"Invalid URL \(POST|not supported with the Responses API|Unsupported data type.*responses", "capability"),
+        (r"Invalid model name passed in model", "unknown_model"),
+        (r"No connected db", "auth"),
+        (r"temporarily blocked", "gateway_policy"),
+    )
+)
+_TEXT_STATUSES = frozenset({400, 403, 404, 500})
+_STATE_PARAMS = ("previous_response_id", "file", "conversation", "response_id", "container")
+_REJECTED = frozenset({400, 401, 402, 403, 404, 405, 407, 409, 413, 422, 425, 429, 449, 501})
+
+
+def classify_reply(
+    status: int, headers: Mapping[str, str], body: bytes | str | object, *, now: datetime | None = None
+) -> Failure:
+    """Name the fault of a complete HTTP reply that is not a success.  ``body`` is the raw text or the parsed JSON."""
+    parsed, text = _parsed(body)
+    error = _error_object(parsed)
+    fault = _fault_of(status, error, text, headers)
+    hint = retry_after(headers, now or datetime.now(timezone.utc))
+    if hint is None:
+        hint = _hint_in_text(_text_field(error, "message")) if fault in ("rate", "overload") else None
+    rejected = status in _REJECTED or status in (503, 529) or 300 <= status < 400
+    return _failure(fault, "rejected" if rejected else "ambiguous", status, headers, error, parsed, text, hint)
+
+
+def classify_event(event: Mapping[str, object], headers: Mapping[str, str], *, content_seen: bool) -> Failure:
+    """Name the fault in a stream's error event: chat ``{"error": …}``, Responses ``error`` or ``response.failed``,
+    Anthropic ``error``.  The HTTP status was 200, so only the fields tell.
+    """
+    error = event_error(event)
+    fault = _structured(error) or _textual(json.dumps(error)) or "stream_error"
+    status = _int(error.get("code")) or _int(error.get("status_code"))
+    if fault == "stream_error" and status is not None:
+        fault = _BY_STATUS.get(status, fault)
+    # "No content" means the provider refused to start; anything later may have been billed.
+    no_work = fault in ("rate", "quota", "overload", "content_filter", "capability", "context_length", "auth")
+    state: SendState = "committed" if content_seen else "rejected" if no_work else "ambiguous"
+    hint = retry_after(headers, datetime.now(timezone.utc))
+    return _failure(fault, state, 200, headers, error, {"error": error}, "", hint)
+
+
+def event_error(event: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the error object inside an error event of any of the formats (empty where it names none)."""
+    inner: object = event.get("error")
+    if event.get("type") == "response.failed":
+        response = event.get("response")
+        inner = response.get("error") if isinstance(response, Mapping) else None
+    elif event.get("type") == "error" and not isinstance(inner, Mapping):
+        inner = {key: value for key, value in event.items() if key not in ("type", "sequence_number")}
+    if isinstance(inner, str):
+        return {"message": inner}
+    return inner if isinstance(inner, Mapping) else {}
+
+
+def _fault_of(status: int, error: Mapping[str, object], text: str, headers: Mapping[str, str]) -> str:
+    if 300 <= status < 400:
+        return "redirect"
+    fault = _structured(error)
+    if fault is None and status in _TEXT_STATUSES:
+        fault = _textual(text)
+    if status == 404 and any(key in str(error.get("param") or "") for key in _STATE_PARAMS):
+        return "not_found"
+    if status == 404 and fault is None and re.search(r"(Response|File|Conversation|item) with id", text):
+        return "not_found"
+    if status in (401, 403) and fault not in ("content_filter", "gateway_policy", "forbidden", "auth"):
+        return _BY_STATUS[status]
+    if status == 413 and "html" in headers.get("content-type", ""):
+        return "html"
+    if status == 500 and headers.get("content-type", "").startswith("text/plain") and "Internal Server Error" in text:
+        # The LiteLLM proxy without its database driver answers a missing key so.
+        return fault or "server_error"
+    if fault is not None:
+        return fault
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return "server_error" if status >= 500 else "invalid_request"
+
+
+def _structured(error: Mapping[str, object]) -> str | None:
+    inner = error.get("innererror")
+    details = error.get("details")
+    for value in (
+        inner.get("code") if isinstance(inner, Mapping) else None,
+        details.get("error_code") if isinstance(details, Mapping) else None,
+        error.get("code"),
+        error.get("type"),
+    ):
+        fault = _BY_CODE.get(str(value).lower()) if isinstance(value, (str, int)) else None
+        if fault is not None:
+            return fault
+    return None
+
+
+def _textual(text: str) -> str | None:
+    return next((fault for pattern, fault in _BY_TEXT if pattern.search(text)), None)
+
+
+def _parsed(body: bytes | str | object) -> tuple[object, str]:
+    if isinstance(body, bytes):
+        body = body.decode("utf-8", errors="replace")
+    if not isinstance(body, str):
+        return body, json.dumps(body, default=str)
+    try:
+        return json.loads(body), body
+    except ValueError:
+        return None, body
+
+
+def _error_object(parsed: object) -> Mapping[str, object]:
+    """Return the error object of the shapes in use: ``{"error": {…}}``, ``{"error": "text"}``, APIM's, a bare one."""
+    if not isinstance(parsed, Mapping):
+        return {}
+    error = parsed.get("error", parsed)
+    if isinstance(error, str):
+        return {"message": error}
+    return error if isinstance(error, Mapping) else {}
+
+
+def _hint_in_text(text: str | None) -> float | None:
+    match = re.search(r"(?:retry after|try again in) (\d+(?:\.\d+)?) ?(ms|seconds?|s)?", text or "", re.IGNORECASE)
+    if match is None:
+        return None
+    return float(match[1]) * (0.001 if match[2] == "ms" else 1.0)
+
+
+def _failure(
+    fault: str, state: SendState, status: int, headers: Mapping[str, str], error: Mapping[str, object], parsed: object,
+    text: str, hint: float | None,
+) -> Failure:  # fmt: skip
+    message = _text_field(error, "message") or (None if parsed is not None else _plain(text))
+    return Failure(
+        fault=fault,
+        send_state=state,
+        status=status,
+        code=_text_field(error, "code"),
+        type=_text_field(error, "type"),
+        param=_text_field(error, "param"),
+        message=redact(message)[:_LONGEST_MESSAGE] if message else None,
+        retry_after=hint,
+        request_id=request_id(headers),
+        headers={name: value for name, value in headers.items() if _SAFE_HEADERS.match(name)},
+        body=_redacted(dict(error) or parsed or text[:_LONGEST_MESSAGE] or None),
+    )  # fmt: skip
+
+
+def _redacted(value: object) -> object:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: _redacted(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_redacted(item) for item in value]
+    return value
+
+
+def _plain(text: str) -> str | None:
+    return " ".join(re.sub(r"<[^>]*>", " ", text[:4000]).split())[:200] or None
+
+
+def _text_field(error: Mapping[str, object], name: str) -> str | None:
+    value = error.get(name)
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) and value != "" else None
+
+
+def _int(value: object) -> int | None:
+    try:
+        number = int(value) if isinstance(value, (str, int)) else 0
+    except ValueError:
+        return None
+    return number if 400 <= number < 600 else None
+
+
+# --- exceptions ----------------------------------------------------------------------------------------------------
+
+# By class name along the chain of causes, innermost first, so that no SDK and no HTTP library is imported here.
+_BY_EXCEPTION: Mapping[str, tuple[str, SendState]] = {
+    "SSLCertVerificationError": ("tls_trust", "not_sent"),
+    "gaierror": ("dns", "not_sent"),
+    "ConnectionRefusedError": ("refused", "not_sent"),
+    "ProxyError": ("proxy", "not_sent"),
+    "PoolTimeout": ("pool", "not_sent"),
+    "ConnectTimeout": ("connect_timeout", "not_sent"),
+    "ConnectError": ("connect", "not_sent"),
+    "WriteTimeout": ("write_timeout", "ambiguous"),
+    "ReadTimeout": ("read_timeout", "ambiguous"),
+    "LocalProtocolError": ("encode", "not_sent"),
+    "UnicodeEncodeError": ("encode", "not_sent"),
+    "UnsupportedProtocol": ("encode", "not_sent"),
+    "InvalidURL": ("encode", "not_sent"),
+    "ReadError": ("reset", "ambiguous"),
+    "WriteError": ("reset", "ambiguous"),
+    "CloseError": ("reset", "ambiguous"),
+    "RemoteProtocolError": ("reset", "ambiguous"),
+    "DecodingError": ("garbage", "ambiguous"),
+    "JSONDecodeError": ("garbage", "ambiguous"),
+    "ClientAuthenticationError": ("credential", "not_sent"),
+    "CredentialUnavailableError": ("credential", "not_sent"),
+    "APITimeoutError": ("read_timeout", "ambiguous"),
+    "APIConnectionError": ("reset", "ambiguous"),
+}
+_TEXT_IN_EXCEPTION: tuple[tuple[str, str], ...] = (
+    ("CERTIFICATE_VERIFY_FAILED", "tls_trust"),
+    ("Name or service not known", "dns"),
+    ("nodename nor servname", "dns"),
+    ("Temporary failure in name resolution", "dns"),
+    ("No address associated with hostname", "dns"),
+    ("getaddrinfo failed", "dns"),
+    ("Connection refused", "refused"),
+    ("All connection attempts failed", "connect"),
+)
+
+
+def classify_exception(error: BaseException) -> Failure | None:
+    """Name the fault behind a transport exception, or None where it is none that a hop can cause (a bug, a cancel)."""
+    chain = list(_causes(error))
+    names = (cls.__name__ for link in reversed(chain) for cls in type(link).__mro__)
+    row = next((_BY_EXCEPTION[name] for name in names if name in _BY_EXCEPTION), None)
+    if row is None:
+        return None
+    fault, state = row
+    if fault == "connect":
+        text = " ".join(str(link) for link in chain)
+        fault = next((named for needle, named in _TEXT_IN_EXCEPTION if needle in text), fault)
+    # What could not be encoded may be a key: its text stays out.
+    message = None if fault == "encode" else redact(str(chain[-1]))[:200] or None
+    return Failure(fault=fault, send_state=state, message=message)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)

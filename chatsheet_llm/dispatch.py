@@ -1,0 +1,302 @@
+"""Choose the hops for one request: which endpoint, which API of it, and by which rule.  Pure; sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Literal, Protocol, get_args
+
+from chatsheet_llm.capabilities import Capability, capability_of
+from chatsheet_llm.errors import SettingsError
+from chatsheet_llm.formats import BRIDGES, FormatError
+from chatsheet_llm.models import ModelSpec, Registry
+from chatsheet_llm.route import Loss, Mode, Skip
+
+OnLoss = Literal["error", "drop"]
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+PATHS: Mapping[str, Mode] = {"/chat/completions": "chat", "/responses": "responses"}
+"""The OpenAI paths whose requests may be answered by another API; every other path goes out as it is."""
+RESTARTABLE = frozenset({"/chat/completions", "/responses", "/embeddings", "/models", "/moderations"})
+"""The paths where another hop may answer after one failed: they change nothing that only the first hop knows of."""
+
+
+class Reachable(Protocol):
+    """What dispatch needs to know of an endpoint."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def modes(self) -> tuple[Mode, ...]: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def default_deployment(self) -> str | None: ...
+    @property
+    def max_attempts(self) -> int: ...
+    def refuses(self, path: str, mode: Mode | None) -> str | None:
+        """Return why this endpoint cannot serve the path, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as the caller made it, and what was said about it.
+
+    ``format`` is None for a path that is not bridged.  ``body`` is the JSON body with ``extra_body`` merged and the
+    ``chatsheet`` block taken out.  ``chain``, ``mode`` and ``on_loss`` come from that block, or from the client.
+    """
+
+    method: str
+    path: str
+    format: Mode | None
+    body: Mapping[str, object] | None
+    stream: bool
+    chain: tuple[str, ...] | None = None
+    mode: Mode | None = None
+    on_loss: OnLoss = "error"
+
+    @property
+    def model(self) -> str | None:
+        """The model the caller asked for."""
+        model = self.body.get("model") if self.body is not None else None
+        return model if isinstance(model, str) else None
+
+    @property
+    def side_effects(self) -> bool:
+        """Whether sending it twice could do something twice: hosted tools, background work, a stored conversation."""
+        body = self.body or {}
+        tools = body.get("tools")
+        hosted = isinstance(tools, Sequence) and any(
+            isinstance(tool, Mapping)
+            and tool.get("type") in ("mcp", "code_interpreter", "shell", "computer_use_preview")
+            for tool in tools
+        )
+        return hosted or bool(body.get("background")) or bool(body.get("conversation")) or self.path not in RESTARTABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One stop of the chain for one request: where, in which API, with which body, and why.
+
+    ``body`` is the JSON to send (None for a request without one); ``losses`` what the mode's format could not hold.
+    """
+
+    name: str
+    endpoint: str
+    mode: Mode | None
+    model: str | None
+    rule: str
+    origin: str
+    surface: str
+    max_attempts: int = 2
+    body: Mapping[str, object] | None = None
+    losses: tuple[Loss, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """The hops in order, and those left out with the rule that left them out."""
+
+    hops: tuple[Hop, ...]
+    skipped: tuple[Skip, ...] = ()
+    losses: tuple[Loss, ...] = field(default=())
+    """What kept hops from being eligible."""
+
+
+def dispatch(
+    call: Call,
+    *,
+    endpoints: Mapping[str, Reachable],
+    registry: Registry,
+    chain: Sequence[str],
+    known: Iterable[str] = (),
+) -> Dispatch:
+    """Return the hops that can serve this request, in the chain's order.
+
+    ``chain`` is the client's; the call's own and the model's come first.  ``known`` names endpoints that may stand in a
+    chain although they are not configured: those hops are left out.  Raises SettingsError for a hop nobody knows.
+    """
+    spec = registry.get(call.model) if call.model is not None else None
+    entries = call.chain or (spec.chain if spec is not None else None) or tuple(chain)
+    hops: list[Hop] = []
+    skipped: list[Skip] = []
+    lost: list[Loss] = []
+    for entry in _expanded(entries, registry):
+        name, wanted = parse_hop(entry, endpoints, known)
+        if name not in endpoints:
+            skipped.append(Skip(entry, "not configured", f"endpoint {name!r} is not configured"))
+            continue
+        made = _hop(call, entry, endpoints[name], wanted, spec)
+        if isinstance(made, Hop):
+            if all(made.surface != hop.surface for hop in hops):
+                hops.append(made)
+            continue
+        skip, losses = made
+        skipped.append(skip)
+        lost.extend(losses)
+    if call.path not in RESTARTABLE:
+        hops = hops[:1]
+    return Dispatch(tuple(hops), tuple(skipped), tuple(dict.fromkeys(lost)))
+
+
+def parse_hop(entry: str, endpoints: Mapping[str, Reachable], known: Iterable[str] = ()) -> tuple[str, Mode | None]:
+    """Split ``"azure/responses"`` into endpoint and mode; the mode is None where the entry leaves it to the rules.
+
+    Raises SettingsError for an endpoint nobody knows, or a mode the endpoint does not speak.
+    """
+    name, slash, mode = entry.strip().partition("/")
+    names = sorted({*endpoints, *known})
+    if name not in names:
+        close = get_close_matches(name, names, n=1)
+        hint = f"; did you mean {close[0] + slash + mode!r}?" if close else ""
+        raise SettingsError(
+            f"the chain names hop {entry!r}, but there is no endpoint {name!r} (known: {', '.join(names)}){hint}"
+        )
+    if not slash:
+        return name, None
+    speaks = endpoints[name].modes if name in endpoints else MODES
+    for candidate in speaks:
+        if candidate == mode:
+            return name, candidate
+    raise SettingsError(
+        f"the chain names hop {entry!r}, but endpoint {name!r} speaks {', '.join(speaks)}, not {mode!r}"
+    )
+
+
+def _expanded(entries: Iterable[str], registry: Registry) -> Iterable[str]:
+    for entry in entries:
+        yield from registry.chains.get(entry, (entry,))
+
+
+def _hop(
+    call: Call, entry: str, endpoint: Reachable, wanted: Mode | None, spec: ModelSpec | None
+) -> Hop | tuple[Skip, tuple[Loss, ...]]:
+    if call.format is None:
+        reason = endpoint.refuses(call.path, None)
+        if reason is not None:
+            return Skip(entry, "path", reason), ()
+        model = _deployment(call, endpoint, spec)
+        named = {**call.body, "model": model} if call.body is not None and model is not None else call.body
+        return _made(endpoint, None, model, "path is passed through", named, ())
+    base = (spec.base_model if spec is not None else None) or call.model
+    capability = capability_of(base)
+    mode, rule = _mode(call, wanted, spec, capability, endpoint)
+    reason = _ineligible(call, mode, rule, wanted, spec, capability, endpoint)
+    if reason is not None:
+        return Skip(f"{endpoint.name}/{mode}", rule, reason), ()
+    bridge = BRIDGES.get((call.format, mode))
+    if mode != call.format and bridge is None:
+        return Skip(f"{endpoint.name}/{mode}", "bridge", f"no bridge from {call.format} to {mode} requests"), ()
+    body: dict[str, object] = dict(call.body or {})
+    losses: tuple[Loss, ...] = ()
+    if bridge is not None and mode != call.format:
+        try:
+            body, found = bridge(call.body or {})
+        except FormatError as error:
+            return Skip(f"{endpoint.name}/{mode}", "bridge", f"{error.path}: {error.reason}"), ()
+        losses = tuple(found)
+        if losses and call.on_loss == "error":
+            listed = "; ".join(str(loss) for loss in losses)
+            return Skip(f"{endpoint.name}/{mode}", "loss", f"{mode} cannot carry {listed}"), losses
+    model = _deployment(call, endpoint, spec)
+    if model is not None:
+        body["model"] = model
+    if spec is not None:
+        body = with_defaults(body, mode, spec)
+    return _made(endpoint, mode, model, rule, body, losses)
+
+
+def _made(
+    endpoint: Reachable, mode: Mode | None, model: str | None, rule: str, body: Mapping[str, object] | None,
+    losses: tuple[Loss, ...],
+) -> Hop:  # fmt: skip
+    name = f"{endpoint.name}/{mode}" if mode is not None else endpoint.name
+    surface = f"{endpoint.origin} {mode or '*'} {model or '*'}"
+    return Hop(name, endpoint.name, mode, model, rule, endpoint.origin, surface, endpoint.max_attempts, body, losses)
+
+
+def _deployment(call: Call, endpoint: Reachable, spec: ModelSpec | None) -> str | None:
+    if spec is not None:
+        return spec.deployment_for(endpoint.name, endpoint.default_deployment)
+    return endpoint.default_deployment or call.model if call.model is not None else None
+
+
+def _mode(
+    call: Call, wanted: Mode | None, spec: ModelSpec | None, capability: Capability | None, endpoint: Reachable
+) -> tuple[Mode, str]:
+    """Choose the API.  Explicit first (call, hop, model entry), then what the model speaks, then the caller's own."""
+    own: Mode = call.format or "chat"
+    if call.mode is not None:
+        return call.mode, "the call sets the mode"
+    if wanted is not None:
+        return wanted, "the hop names the mode"
+    if spec is not None and spec.mode is not None:
+        return spec.mode, "the model entry sets the mode"
+    speaks = [mode for mode in endpoint.modes if capability is None or mode in capability.apis or mode == "messages"]
+    if own in speaks and not (own == "chat" and _tools_with_effort(call, capability)):
+        return own, "the caller's own format"
+    if _tools_with_effort(call, capability) and "responses" in speaks:
+        return "responses", f"{call.model} takes tools with reasoning only on Responses"
+    if speaks:
+        return speaks[0], f"{call.model if capability else endpoint.name} speaks {speaks[0]}"
+    return endpoint.modes[0], "the endpoint's default"
+
+
+def _ineligible(
+    call: Call, mode: Mode, rule: str, wanted: Mode | None, spec: ModelSpec | None, capability: Capability | None,
+    endpoint: Reachable,
+) -> str | None:  # fmt: skip
+    if mode not in endpoint.modes:
+        return f"endpoint {endpoint.name!r} does not speak {mode}"
+    if wanted is not None and wanted != mode:
+        return f"{rule} to {mode}"
+    reason = endpoint.refuses(call.path, mode)
+    if reason is not None:
+        return reason
+    if call.mode is not None or (spec is not None and spec.mode is not None) or capability is None:
+        return None
+    if mode not in capability.apis and mode != "messages":
+        return f"{call.model} speaks {' and '.join(sorted(capability.apis))}, not {mode}"
+    if mode == "chat" and _tools_with_effort(call, capability):
+        return f"{call.model} takes tools with reasoning only on Responses"
+    return None
+
+
+def _tools_with_effort(call: Call, capability: Capability | None) -> bool:
+    body = call.body or {}
+    if capability is None or call.format != "chat" or not body.get("tools"):
+        return False
+    effort = body.get("reasoning_effort")
+    if effort is None:
+        return not capability.tools_without_effort_on_chat
+    return effort != "none" and not capability.tools_with_effort_on_chat
+
+
+def with_defaults(body: Mapping[str, object], mode: Mode, spec: ModelSpec) -> dict[str, object]:
+    """Fill in the model entry's defaults, in the API's own words, where the caller set nothing."""
+    filled = dict(body)
+    if mode == "chat":
+        for name, value in (("reasoning_effort", spec.reasoning_effort), ("verbosity", spec.verbosity_level)):
+            if value is not None:
+                filled.setdefault(name, value)
+        if spec.max_tokens is not None and "max_tokens" not in filled:
+            filled.setdefault("max_completion_tokens", spec.max_tokens)
+    elif mode == "responses":
+        if spec.max_tokens is not None:
+            filled.setdefault("max_output_tokens", spec.max_tokens)
+        if spec.truncation_strategy is not None:
+            filled.setdefault("truncation", spec.truncation_strategy)
+        for group, name, value in (
+            ("reasoning", "effort", spec.reasoning_effort),
+            ("reasoning", "summary", spec.summary_level),
+            ("text", "verbosity", spec.verbosity_level),
+        ):
+            inner = filled.get(group)
+            if value is not None and (inner is None or isinstance(inner, Mapping)):
+                filled[group] = {name: value, **(inner or {})}
+    elif spec.max_tokens is not None:
+        filled.setdefault("max_tokens", spec.max_tokens)
+    return filled

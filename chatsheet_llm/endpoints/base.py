@@ -1,0 +1,165 @@
+"""What every endpoint is: settings, APIs, and how its official SDK is built and asked.  Decides no retry."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import urlsplit
+
+import httpx2
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from chatsheet_llm import sdk
+from chatsheet_llm.errors import SettingsError
+from chatsheet_llm.models import EndpointSettings, kind_of
+from chatsheet_llm.network import Network
+from chatsheet_llm.route import Mode
+
+GROUP = "chatsheet_llm.endpoints"
+"""Entry point group: a third party's endpoint class, under the name of its kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One request to one hop, before its SDK gets it.
+
+    ``options`` are the caller's own (query, files, content), or None.  ``body`` is the JSON body in the hop's format;
+    ``headers`` the caller's; ``timeout`` that of this attempt, ``seconds`` its whole time.
+    """
+
+    options: sdk.FinalRequestOptions | None
+    method: str
+    path: str
+    mode: Mode | None
+    body: Mapping[str, object] | None
+    headers: Mapping[str, str | sdk.Omit]
+    timeout: httpx2.Timeout
+    seconds: float
+
+
+class Endpoint(BaseModel, ABC):
+    """A provider's resource, or a gateway.  One subclass a kind, registered with :func:`register`.
+
+    ``modes`` are the APIs it may be asked for, in order of preference.  ``max_attempts`` bounds the sends of one call
+    to one hop here.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
+
+    KIND: ClassVar[str]
+    SPEAKS: ClassVar[tuple[Mode, ...]]
+    PATHS: ClassVar[Mapping[Mode, str]] = {"chat": "/chat/completions", "responses": "/responses"}
+    NEEDS: ClassVar[str]
+    """What to set, in words, where it is not configured."""
+
+    name: str
+    settings: EndpointSettings
+    max_attempts: int = 2
+
+    @property
+    def kind(self) -> str:
+        """The kind, as settings name it."""
+        return self.KIND
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """The APIs that this endpoint may be asked for."""
+        return self.settings.modes or self.SPEAKS
+
+    @property
+    def default_deployment(self) -> str | None:
+        """The deployment for models that the registry does not place."""
+        return self.settings.deployment
+
+    @property
+    def origin(self) -> str:
+        """Name of the failure domain: host, port and credential (a digest of it)."""
+        parts = urlsplit(self.url)
+        credential = self.settings.api_key or self.settings.ad_token
+        digest = hashlib.sha256(credential.get_secret_value().encode()).hexdigest()[:6] if credential else "none"
+        return f"{parts.scheme}://{parts.netloc}#{digest}"
+
+    @property
+    def url(self) -> str:
+        """The base URL that requests go to."""
+        return self.settings.base_url or ""
+
+    @property
+    def network(self) -> Network:
+        """What its connections need beyond the defaults."""
+        bundle, proxy = self.settings.ca_bundle, self.settings.proxy
+        return Network(str(bundle) if bundle else None, proxy.get_secret_value() if proxy else None)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The configured headers, in clear."""
+        return {name: value.get_secret_value() for name, value in self.settings.headers.items()}
+
+    def path_of(self, mode: Mode) -> str:
+        """The path of an API here."""
+        return self.PATHS[mode]
+
+    def refuses(self, path: str, mode: Mode | None) -> str | None:
+        """Return why this endpoint cannot serve the path, or None."""
+        del path, mode
+        return None
+
+    @abstractmethod
+    def client(self, http: httpx2.Client) -> Any:
+        """Return the vendor's SDK client: no retries, no redirects, the given HTTP client."""
+
+    @abstractmethod
+    def async_client(self, http: httpx2.AsyncClient) -> Any:
+        """Return the vendor's asynchronous SDK client, as :meth:`client` does."""
+
+    def options(self, out: Outgoing) -> Any:
+        """Return what the SDK client's ``request()`` takes for this request."""
+        return sdk.outgoing(
+            out.options, method=out.method, url=out.path, body=out.body, headers=out.headers, timeout=out.timeout
+        )
+
+    def secret(self, value: SecretStr | None) -> str:
+        """Return a credential in clear; raises SettingsError where there is none."""
+        if value is None:
+            raise SettingsError(f"endpoint {self.name!r} has no API key; {self.NEEDS}")
+        return value.get_secret_value()
+
+
+_E = TypeVar("_E", bound="type[Endpoint]")
+_KINDS: dict[str, type[Endpoint]] = {}
+
+
+def register(cls: _E) -> _E:
+    """Make an endpoint class known under its ``KIND``."""
+    _KINDS[cls.KIND] = cls
+    return cls
+
+
+def kinds() -> dict[str, type[Endpoint]]:
+    """Return every known endpoint class by kind, third parties' entry points included."""
+    found = dict(_KINDS)
+    for entry in entry_points(group=GROUP):
+        if entry.name not in found:
+            cls = entry.load()
+            if not (isinstance(cls, type) and issubclass(cls, Endpoint)):
+                raise SettingsError(f"entry point {entry.name!r} in {GROUP} is not a subclass of Endpoint")
+            found[entry.name] = cls
+    return found
+
+
+def build(name: str, settings: EndpointSettings) -> Endpoint:
+    """Return the endpoint that these settings describe.  Raises SettingsError for an unknown kind."""
+    try:
+        kind = kind_of(name, settings.kind)
+    except ValueError as error:
+        raise SettingsError(f"CHATSHEET_ENDPOINTS__{name.upper()}__KIND: {error}") from None
+    known = kinds()
+    if kind not in known:
+        raise SettingsError(
+            f"endpoint {name!r} is of kind {kind!r}, which nobody provides; known: {', '.join(sorted(known))}"
+        )
+    return known[kind](name=name, settings=settings)

@@ -1,0 +1,148 @@
+"""Turn what happened into the error the caller gets: which class, which words.  Decides nothing about the call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from chatsheet_llm import errors
+from chatsheet_llm.classify import Failure
+from chatsheet_llm.dispatch import Call, Dispatch
+from chatsheet_llm.errors import CallError
+from chatsheet_llm.faults import Kind
+from chatsheet_llm.route import Route
+
+_E = TypeVar("_E", bound=CallError)
+
+ERRORS: Mapping[str, type[CallError]] = {
+    "dns": errors.HopUnreachableError,
+    "tls_trust": errors.HopUnreachableError,
+    "proxy": errors.HopUnreachableError,
+    "redirect": errors.HopUnreachableError,
+    "connect_timeout": errors.HopTimeoutError,
+    "write_timeout": errors.HopTimeoutError,
+    "read_timeout": errors.HopTimeoutError,
+    "timeout_408": errors.HopTimeoutError,
+    "gateway_timeout": errors.ProviderError,
+    "refused": errors.HopConnectionError,
+    "connect": errors.HopConnectionError,
+    "reset": errors.HopConnectionError,
+    "auth": errors.AuthenticationError,
+    "credential": errors.AuthenticationError,
+    "forbidden": errors.PermissionDeniedError,
+    "deployment": errors.DeploymentNotFoundError,
+    "unknown_model": errors.DeploymentNotFoundError,
+    "capability": errors.CapabilityError,
+    "not_implemented": errors.CapabilityError,
+    "context_length": errors.ContextLengthError,
+    "not_found": errors.RequestNotFoundError,
+    "conflict": errors.RequestConflictError,
+    "too_large": errors.RequestTooLargeError,
+    "unprocessable": errors.UnprocessableRequestError,
+}
+"""By fault, where the fault says more than its kind."""
+
+_BY_KIND: Mapping[Kind, type[CallError]] = {
+    "caller": errors.BadRequestError,
+    "policy": errors.ContentFilteredError,
+    "gateway_policy": errors.GatewayPolicyError,
+    "config": errors.HopConfigError,
+    "rate": errors.RateLimitedError,
+    "overload": errors.OverloadedError,
+    "transient": errors.ProviderError,
+    "protocol": errors.InvalidAnswerError,
+    "local": errors.LocalResourceError,
+    "deadline": errors.DeadlineExceededError,
+}
+
+ADVICE: Mapping[str, str] = {
+    "dns": "check the endpoint's host name; a private endpoint needs its private DNS zone",
+    "tls_trust": "set CHATSHEET_CA_BUNDLE to the PEM file of your certificate authority",
+    "proxy": "check CHATSHEET_PROXY or HTTPS_PROXY, or put the host into NO_PROXY",
+    "redirect": "set the endpoint to the URL it redirects to",
+    "refused": "check the endpoint's URL, and that it is running",
+    "auth": "check the endpoint's API key or token",
+    "forbidden": "check network rules, key authentication and role assignments of the resource",
+    "deployment": "check the deployment's name and the API version; a new deployment needs some minutes",
+    "unknown_model": "check the model's name against `chatsheet-llm models`",
+    "html": "check the endpoint's URL; a login page or a proxy may stand before it",
+    "pool": "close streams that are not read to their end, or use fewer calls at once",
+    "deadline": "raise CHATSHEET_DEADLINE, or the call's deadline",
+}
+"""What to do, by fault, where there is something to do."""
+
+
+def error_for(failure: Failure, route: Route) -> CallError:
+    """Return the error for a call that ended with this failure."""
+    cls = ERRORS.get(failure.fault, _BY_KIND[failure.row.kind])
+    return _made(cls, failure, route)
+
+
+def interrupted(failure: Failure, route: Route, partial: str) -> errors.StreamInterrupted:
+    """Return the error for a stream that failed after its first content."""
+    cls = errors.StreamTruncated if failure.fault == "truncated" else errors.StreamInterrupted
+    error = _made(cls, failure, route)
+    error.partial = partial
+    return error
+
+
+def no_hop(call: Call, dispatch: Dispatch, route: Route, unconfigured: Mapping[str, str]) -> errors.ChatsheetError:
+    """Return the error for a call that no hop of the chain can serve.  Nothing was sent."""
+    reasons = "; ".join(f"{skip.hop}: {skip.reason}" for skip in dispatch.skipped)
+    rules = {skip.rule for skip in dispatch.skipped} - {"not configured"}
+    error: errors.ChatsheetError
+    if not rules:
+        error = errors.NoEndpointError(f"no hop of the chain is configured: {_what_to_set(dispatch, unconfigured)}")
+    elif rules == {"path"}:
+        error = errors.UnsupportedPathError(
+            f"no endpoint of the chain serves {call.method.upper()} {call.path} ({reasons})"
+        )
+    elif dispatch.losses:
+        parameters = ", ".join(dict.fromkeys(loss.path for loss in dispatch.losses))
+        error = errors.UnsupportedParameterError(
+            f"no hop of the chain can carry {parameters} ({reasons}); leave it out, or set on_loss to 'drop'",
+            route=route,
+            status=400,
+            param=dispatch.losses[0].path,
+            code="unsupported_parameter",
+        )
+    else:
+        error = errors.CapabilityError(
+            f"no hop of the chain can serve {call.model or 'this request'!r} through {call.path} ({reasons})",
+            route=route,
+            status=400,
+            code="OperationNotSupported",
+        )
+    error.route = route
+    return error
+
+
+def _what_to_set(dispatch: Dispatch, unconfigured: Mapping[str, str]) -> str:
+    names = dict.fromkeys(skip.hop.partition("/")[0] for skip in dispatch.skipped)
+    return "; ".join(unconfigured.get(name, f"endpoint {name!r} is not configured") for name in names)
+
+
+def _made(cls: type[_E], failure: Failure, route: Route) -> _E:
+    return cls(
+        _message(failure, route),
+        route=route,
+        status=failure.status,
+        headers=failure.headers,
+        body=failure.body,
+        code=failure.code or failure.fault,
+        param=failure.param,
+        type=failure.type,
+        request_id=failure.request_id,
+    )
+
+
+def _message(failure: Failure, route: Route) -> str:
+    advice = ADVICE.get(failure.fault)
+    parts = [failure.sentence.rstrip("."), f" ({advice})" if advice else "", f" [{_told(route.attempts, route)}]"]
+    return "".join(parts)
+
+
+def _told(attempts: Sequence[object], route: Route) -> str:
+    if attempts:
+        return str(route)
+    return "nothing was sent: every hop is closed after earlier failures"

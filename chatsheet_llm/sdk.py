@@ -1,0 +1,253 @@
+"""Every private symbol of the SDKs and of their HTTP library that we touch, and nothing else.
+
+Each has a contract test (``tests/contract``) that runs against the lowest and the newest version that
+``pyproject.toml`` allows.
+No other module imports a name that starts with an underscore from a package that is not ours.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar, cast
+
+import httpcore2
+import httpx2
+import openai
+import pydantic
+from openai._constants import OVERRIDE_CAST_TO_HEADER, RAW_RESPONSE_HEADER
+from openai._models import FinalRequestOptions as FinalRequestOptions
+from openai._types import NotGiven
+from openai._types import Omit as Omit
+
+from chatsheet_llm.errors import ChatsheetError
+from chatsheet_llm.route import Route
+
+_T = TypeVar("_T")
+_ROUTE = "chatsheet_route"
+_INTERNAL_HEADERS = frozenset({RAW_RESPONSE_HEADER.lower(), OVERRIDE_CAST_TO_HEADER.lower()})
+
+
+# --- a request, as the resources hand it to `request()` ------------------------------------------------------------
+
+
+def cast_of(client: openai.OpenAI | openai.AsyncOpenAI, cast_to: type[_T], options: FinalRequestOptions) -> type[_T]:
+    """Return the type the caller wants, and take the SDK's private override out of the options' headers."""
+    return client._maybe_override_cast_to(cast_to, options)
+
+
+def copied(options: FinalRequestOptions) -> FinalRequestOptions:
+    """Return a shallow copy, so that the caller's options stay as they are."""
+    return options.model_copy()
+
+
+def headers_of(options: FinalRequestOptions) -> dict[str, str | Omit]:
+    """Return the headers of this one request, without the SDK's own markers."""
+    if isinstance(options.headers, NotGiven):
+        return {}
+    return {name: value for name, value in options.headers.items() if name.lower() not in _INTERNAL_HEADERS}
+
+
+def raw_marker(options: FinalRequestOptions) -> str | None:
+    """Return ``"true"`` for ``with_raw_response``, ``"stream"`` for ``with_streaming_response``, else None."""
+    if isinstance(options.headers, NotGiven):
+        return None
+    value = next((v for k, v in options.headers.items() if k.lower() == RAW_RESPONSE_HEADER.lower()), None)
+    return value if isinstance(value, str) else None
+
+
+def body_of(options: FinalRequestOptions) -> object:
+    """Return the JSON body with ``extra_body`` merged in as the SDK would."""
+    body, extra = options.json_data, options.extra_json
+    if extra is None:
+        return body
+    if body is None:
+        return dict(extra)
+    if not isinstance(body, Mapping):
+        raise TypeError(f"extra_body cannot be merged into a body of type {type(body).__name__}")
+    return {**body, **extra}
+
+
+def timeout_of(options: FinalRequestOptions) -> float | None:
+    """Return the seconds the caller set for this one request, or None where nothing was set.
+
+    Of an ``httpx2.Timeout`` the read timeout counts; an explicit None is infinity.
+    """
+    if isinstance(options.timeout, NotGiven):
+        return None
+    return seconds_of(options.timeout)
+
+
+def seconds_of(timeout: object) -> float:
+    """Return a timeout of any of the SDK's kinds in seconds; infinity for None."""
+    if isinstance(timeout, httpx2.Timeout) or hasattr(timeout, "read"):
+        timeout = cast("httpx2.Timeout", timeout).read
+    return float("inf") if timeout is None else float(cast("float", timeout))
+
+
+def retries_of(options: FinalRequestOptions, default: int) -> int:
+    """Return how many re-sends the caller allows for this request."""
+    return options.get_max_retries(default)
+
+
+def outgoing(
+    options: FinalRequestOptions | None, *, method: str, url: str, body: object, headers: Mapping[str, str | Omit],
+    timeout: httpx2.Timeout,
+) -> FinalRequestOptions:  # fmt: skip
+    """Return options for a hop's SDK: one send, no redirect, the given body as it is."""
+    made = FinalRequestOptions.construct(method=method, url=url) if options is None else options.model_copy()
+    made.method, made.url = method, url
+    made.json_data = cast("Any", body)
+    made.extra_json = None
+    made.headers = dict(headers)
+    made.timeout = timeout
+    made.max_retries = 0
+    made.follow_redirects = False
+    made.post_parser = NotGiven()
+    return made
+
+
+def anthropic_outgoing(
+    *, method: str, url: str, body: object, headers: Mapping[str, str | Omit], timeout: httpx2.Timeout
+) -> Any:
+    """Return the same for the Anthropic SDK, which is loaded only here."""
+    from anthropic._models import FinalRequestOptions as AnthropicOptions
+
+    return AnthropicOptions.construct(
+        method=method,
+        url=url,
+        json_data=cast("Any", body),
+        headers={name: value for name, value in headers.items() if isinstance(value, str)},
+        timeout=timeout,
+        max_retries=0,
+        follow_redirects=False,
+    )
+
+
+# --- an answer, as the resources expect it from `request()` ---------------------------------------------------------
+
+
+def finish(
+    client: openai.OpenAI | openai.AsyncOpenAI,
+    cast_to: type[_T],
+    options: FinalRequestOptions,
+    response: httpx2.Response,
+    *,
+    stream: bool,
+    stream_cls: type[Any] | None,
+) -> Any:
+    """Let the SDK build what the caller asked for: its own type, a stream, a raw or a streaming response.
+
+    A coroutine for an asynchronous client.
+    """
+    return client._process_response(
+        cast_to=cast_to, options=options, response=response, stream=stream, stream_cls=stream_cls, retries_taken=0
+    )
+
+
+def response_for(
+    *,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes | httpx2.SyncByteStream | httpx2.AsyncByteStream,
+    url: str,
+    marker: str | None,
+    route: Callable[[], Route],
+    seconds: float,
+) -> httpx2.Response:
+    """Return a response that holds our bytes.  Its request has no credential and no body, only the SDK's marker."""
+    request = httpx2.Request("POST", url, headers={RAW_RESPONSE_HEADER: marker} if marker else {})
+    made = httpx2.Response(
+        status,
+        headers=dict(headers),
+        content=body if isinstance(body, bytes) else None,
+        stream=None if isinstance(body, bytes) else body,
+        request=request,
+        extensions={_ROUTE: route},
+    )
+    made.elapsed = dt.timedelta(seconds=seconds)
+    return made
+
+
+def mark(response: httpx2.Response, *, marker: str | None, route: Callable[[], Route]) -> None:
+    """Put the SDK's marker and the route on a hop's own response that is handed to the caller as it is."""
+    response.extensions[_ROUTE] = route
+    if marker:
+        response.request.headers[RAW_RESPONSE_HEADER] = marker
+    for name in ("authorization", "api-key", "x-api-key"):
+        response.request.headers.pop(name, None)
+
+
+def with_route(options: FinalRequestOptions, route: Callable[[], Route]) -> None:
+    """Have every object that is parsed with these options carry the route, however late it is parsed."""
+    inner = options.post_parser
+
+    def parser(parsed: Any) -> Any:
+        if not isinstance(inner, NotGiven):
+            parsed = inner(parsed)
+        attach(parsed, route())
+        return parsed
+
+    options.post_parser = parser
+
+
+def attach(value: object, route: Route) -> None:
+    """Put the route on an SDK object, where pydantic keeps private attributes: copied and pickled, never serialised."""
+    if isinstance(value, pydantic.BaseModel):
+        private = value.__pydantic_private__
+        if private is None:
+            private = {}
+            object.__setattr__(value, "__pydantic_private__", private)
+        private[_ROUTE] = route
+
+
+def route_of(value: object) -> Route:
+    """Return how the call behind ``value`` went.
+
+    Takes a completion, a response, a list page, a stream, a raw or streaming response, or an error of ours.  A stream's
+    route tells what happened up to its first content.  Raises TypeError for anything else.
+    """
+    if isinstance(value, ChatsheetError):
+        return value.route
+    if isinstance(value, pydantic.BaseModel):
+        route = (value.__pydantic_private__ or {}).get(_ROUTE)
+        if isinstance(route, Route):
+            return route
+    for name in ("extensions", "response", "http_response", "_response", "_raw_stream"):
+        inner = getattr(value, name, None)
+        if name == "extensions" and isinstance(inner, Mapping) and _ROUTE in inner:
+            return cast("Callable[[], Route]", inner[_ROUTE])()
+        if name != "extensions" and inner is not None and inner is not value:
+            try:
+                return route_of(inner)
+            except TypeError:
+                continue
+    what = type(value).__name__
+    raise TypeError(f"no route is known of a {what}; give a completion, response, stream or error of this client")
+
+
+# --- the HTTP library ------------------------------------------------------------------------------------------------
+
+
+def pools(client: httpx2.Client | httpx2.AsyncClient) -> Iterator[Any]:
+    """Yield the connection pools of a client: the direct one and those of its proxies."""
+    for transport in (client._transport, *client._mounts.values()):
+        pool = getattr(transport, "_pool", None)
+        if pool is not None:
+            yield pool
+
+
+def backend(pool: Any) -> Any:
+    """Return the network backend of a pool."""
+    return pool._network_backend
+
+
+def set_backend(pool: Any, backend: httpcore2.NetworkBackend | httpcore2.AsyncNetworkBackend) -> None:
+    """Have a pool make its connections through another backend."""
+    pool._network_backend = backend
+
+
+def forget_environment(client: openai.OpenAI | openai.AsyncOpenAI) -> None:
+    """Undo what the SDK read from the environment by itself: an organization is OpenAI's business alone."""
+    client.organization = None
+    client.project = None

@@ -1,0 +1,230 @@
+"""Streams: integrity, the commit point, clean-up.  Holds back everything before the first content, and trusts no EOF.
+
+:class:`Relay` is the whole logic, without I/O; :class:`SyncBody` and :class:`AsyncBody` feed it from a hop's response.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+
+import httpx2
+
+from chatsheet_llm.classify import Failure, classify_event, classify_exception, event_error
+from chatsheet_llm.formats import FormatError, StreamBridge
+from chatsheet_llm.formats.sse import DONE, Decoder, Event, encode
+from chatsheet_llm.formats.watch import WATCHES
+from chatsheet_llm.network import limit
+from chatsheet_llm.route import Mode
+
+DRAIN = 0.25
+"""Seconds to read on after the terminal event, so that the connection can be used again."""
+
+
+class HopFault(Exception):
+    """An attempt failed, and this is how."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.sentence)
+        self.failure = failure
+
+
+class Relay:
+    """Take a hop's bytes, give the caller's bytes.
+
+    ``committed`` turns true with the first content: what :meth:`feed` has returned by then must be delivered before
+    anything else, and no other hop may answer any more.  Raises :class:`HopFault` for an error event, an event that is
+    no JSON, and an end without the terminal event.
+    """
+
+    def __init__(self, mode: Mode, caller: Mode, headers: Mapping[str, str], bridge: StreamBridge | None) -> None:
+        self.committed = False
+        self._caller = caller
+        self._headers = headers
+        self._bridge = bridge
+        self._decoder = Decoder()
+        self._watch = WATCHES[mode]()
+        self._bare_failure = False
+
+    @property
+    def partial(self) -> str:
+        """The text seen so far."""
+        return "".join(self._watch.text)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the terminal event was seen."""
+        return self._watch.whole
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next bytes and return what they give for the caller; may be empty."""
+        try:
+            events = self._decoder.feed(chunk)
+        except UnicodeDecodeError:
+            raise self._fault("bad_event") from None
+        return b"".join(self._pass(event) for event in events)
+
+    def end(self) -> bytes:
+        """Hear that the hop's stream is over, and return the last bytes for the caller."""
+        if self._bare_failure:
+            raise self._fault("rate" if "retry-after" in self._headers else "stream_error")
+        if not self.whole:
+            raise self._fault("truncated")
+        # Written by us, after the proof of wholeness: gateways leave it out, or send it after a cut.
+        return encode(Event(None, DONE)) if self._caller == "chat" else b""
+
+    def _pass(self, event: Event) -> bytes:
+        if event.data.startswith(DONE):
+            return b""
+        try:
+            parsed: object = json.loads(event.data)
+        except ValueError:
+            parsed = None
+        if not isinstance(parsed, Mapping):
+            raise self._fault("bad_event")
+        sight = self._watch.see(parsed)
+        if sight == "error":
+            if parsed.get("type") == "response.failed" and not event_error(parsed):
+                # Azure says why in an `error` event behind it.
+                self._bare_failure = True
+                return b""
+            raise HopFault(classify_event(parsed, self._headers, content_seen=self.committed))
+        if sight in ("content", "end"):
+            self.committed = True
+        if self._bridge is None:
+            return encode(event)
+        try:
+            made = self._bridge.feed(parsed)
+        except FormatError:
+            raise self._fault("bad_event") from None
+        return b"".join(encode(Event(None, json.dumps(chunk, separators=(",", ":")))) for chunk in made)
+
+    def _fault(self, fault: str) -> HopFault:
+        return HopFault(Failure(fault, "committed" if self.committed else "ambiguous", 200))
+
+
+class _Body:
+    """What both kinds of body share."""
+
+    def __init__(
+        self, upstream: httpx2.Response, relay: Relay, idle: float, broken: Callable[[Failure, str], Exception]
+    ) -> None:
+        self._upstream = upstream
+        self._relay = relay
+        self._idle = idle
+        self._broken = broken
+        self._head: list[bytes] = []
+        self._over = False
+
+    def _failure(self, error: Exception) -> Failure | None:
+        if isinstance(error, HopFault):
+            return error.failure
+        failure = classify_exception(error)
+        if failure is None:
+            return None
+        return Failure(
+            failure.fault, "committed" if self._relay.committed else "ambiguous", 200, message=failure.message
+        )
+
+    def _interrupted(self, error: Exception) -> Exception:
+        failure = self._failure(error)
+        return error if failure is None else self._broken(failure, self._relay.partial)
+
+
+class SyncBody(_Body, httpx2.SyncByteStream):
+    """The body of a stream that is handed to the caller.  Call :meth:`prime` first."""
+
+    def prime(self, until: float) -> None:
+        """Read up to the first content, at most until then (monotonic seconds).  Raises :class:`HopFault`."""
+        self._chunks = self._upstream.iter_bytes()
+        try:
+            while not (self._relay.committed or self._over):
+                with limit(until):
+                    self._head.append(self._next())
+        except Exception as error:
+            self._upstream.close()
+            failure = self._failure(error)
+            if failure is None:
+                raise
+            raise HopFault(failure) from error
+        except BaseException:
+            self._upstream.close()
+            raise
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"".join(self._head)
+        while not self._over:
+            try:
+                with limit(time.monotonic() + self._idle):
+                    made = self._next()
+            except Exception as error:  # noqa: BLE001  what is no fault of the hop is raised as it is
+                self._upstream.close()
+                # The cause holds the request with its credential; the sentence in our error is enough.
+                raise self._interrupted(error) from None
+            if made:
+                yield made
+
+    def close(self) -> None:
+        """Give the connection back: at once where the stream is whole, else by closing it."""
+        if self._relay.whole and not self._over:
+            with contextlib.suppress(Exception), limit(time.monotonic() + DRAIN):
+                for _ in self._chunks:
+                    pass
+        self._upstream.close()
+
+    def _next(self) -> bytes:
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            self._over = True
+            return self._relay.end()
+        return self._relay.feed(chunk)
+
+
+class AsyncBody(_Body, httpx2.AsyncByteStream):
+    """As :class:`SyncBody`, for the asynchronous client."""
+
+    async def prime(self, until: float) -> None:
+        """Read up to the first content, at most until then (monotonic seconds).  Raises :class:`HopFault`."""
+        self._chunks = self._upstream.aiter_bytes()
+        try:
+            while not (self._relay.committed or self._over):
+                with limit(until):
+                    self._head.append(await self._next())
+        except Exception as error:
+            await self._upstream.aclose()
+            failure = self._failure(error)
+            if failure is None:
+                raise
+            raise HopFault(failure) from error
+        except BaseException:
+            await self._upstream.aclose()
+            raise
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"".join(self._head)
+        while not self._over:
+            try:
+                with limit(time.monotonic() + self._idle):
+                    made = await self._next()
+            except Exception as error:  # noqa: BLE001  what is no fault of the hop is raised as it is
+                await self._upstream.aclose()
+                raise self._interrupted(error) from None
+            if made:
+                yield made
+
+    async def aclose(self) -> None:
+        """Give the connection back: at once where the stream is whole, else by closing it."""
+        if self._relay.whole and not self._over:
+            with contextlib.suppress(Exception), limit(time.monotonic() + DRAIN):
+                async for _ in self._chunks:
+                    pass
+        await self._upstream.aclose()
+
+    async def _next(self) -> bytes:
+        chunk = await anext(self._chunks, None)
+        if chunk is None:
+            self._over = True
+            return self._relay.end()
+        return self._relay.feed(chunk)
