@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 import httpx2
 import openai
 from openai import NOT_GIVEN, NotGiven
-from pydantic import ValidationError
 from tenacity import stop_after_attempt
 from typing_extensions import Self, override
 
@@ -23,7 +22,6 @@ from chatsheet_llm.domains import Domains
 from chatsheet_llm.endpoints import Endpoint, build
 from chatsheet_llm.errors import NoEndpointError, SettingsError, UnsupportedPathError
 from chatsheet_llm.exchange import Exchange
-from chatsheet_llm.models import EndpointSettings, problem_in
 from chatsheet_llm.network import Network
 from chatsheet_llm.plan import GaveUp, Policy, plan
 from chatsheet_llm.settings import Settings
@@ -86,17 +84,15 @@ class _Core:
     def __init__(
         self,
         settings: Settings,
-        named: Mapping[str, EndpointSettings],
         http: type[httpx2.Client | httpx2.AsyncClient],
         http_client: httpx2.Client | httpx2.AsyncClient | None,
     ) -> None:
         self.settings = settings
         self.registry = settings.registry
-        configured = {**settings.resolved_endpoints(), **named}
-        self.endpoints: dict[str, Endpoint] = {name: build(name, endpoint) for name, endpoint in configured.items()}
-        self.unconfigured = {
-            name: sentence for name, sentence in settings.unconfigured().items() if name not in configured
+        self.endpoints: dict[str, Endpoint] = {
+            name: build(name, endpoint) for name, endpoint in settings.resolved_endpoints().items()
         }
+        self.unconfigured = settings.unconfigured()
         self.domains = Domains()
         self._http = http
         self._given = http_client
@@ -199,13 +195,14 @@ class _Facade(Generic[_Http]):
         wait: wait_base | None = None,
         stop: stop_base | None = None,
     ) -> None:
-        told: Settings = Settings() if settings is None else settings
-        named: dict[str, EndpointSettings] = _named(told, api_key, base_url, organization, project)
-        core = _Core(told, named, self._HTTP, http_client)
+        told: Settings = _with_named(
+            Settings() if settings is None else settings, api_key, base_url, organization, project
+        )
+        core = _Core(told, self._HTTP, http_client)
         first = told.max_retries if max_retries is None else max_retries
         policy = Policy(max_retries=first, stop=stop or stop_after_attempt(max(told.max_sends, first + 1)))
         choices = _Choices(
-            chain=(*named, *told.chain),
+            chain=told.chain if api_key is None and base_url is None else ("openai", *told.chain),
             deadline=told.deadline,
             on_loss=told.on_loss,
             policy=replace(policy, wait=wait) if wait is not None else policy,
@@ -428,6 +425,7 @@ class ChatClient(_Facade[httpx2.Client], openai.OpenAI):
             )
         except GaveUp as gave_up:
             # The cause holds the request with its credential; all that matters is in the route.
+            exchange.trail.closed(gave_up.closed)
             error = report.error_for(gave_up.failure, exchange.trail.route())
         else:
             return sdk.finish(self, cast_to, run.options, response, stream=stream, stream_cls=stream_cls)
@@ -467,6 +465,7 @@ class AsyncChatClient(_Facade[httpx2.AsyncClient], openai.AsyncOpenAI):
                 asyncio.sleep,
             )
         except GaveUp as gave_up:
+            exchange.trail.closed(gave_up.closed)
             error = report.error_for(gave_up.failure, exchange.trail.route())
         else:
             return await sdk.finish(self, cast_to, run.options, response, stream=stream, stream_cls=stream_cls)
@@ -488,37 +487,25 @@ def _persistent(choices: _Choices, retries: int) -> Policy:
     return replace(choices.policy, max_retries=retries, stop=stop)
 
 
-def _named(
+def _with_named(
     settings: Settings,
     api_key: str | None,
     base_url: str | httpx2.URL | None,
     organization: str | None,
     project: str | None,
-) -> dict[str, EndpointSettings]:
-    """Return the endpoint that the constructor's arguments describe, as they would on ``openai.OpenAI``; or none."""
+) -> Settings:
+    """Return the settings with the endpoint that the constructor's arguments describe, as on ``openai.OpenAI``."""
     if api_key is None and base_url is None:
         if organization is not None or project is not None:
             raise SettingsError("organization and project are OpenAI's: give api_key too, or headers of an endpoint")
-        return {}
+        return settings
     told = (("OpenAI-Organization", organization), ("OpenAI-Project", project))
     key = settings.openai_api_key if api_key is None else api_key
     if key is None:
         raise SettingsError(f"base_url={str(base_url)!r} is given without a key; give api_key, or set OPENAI_API_KEY")
-    try:
-        endpoint = EndpointSettings.model_validate(
-            {
-                "kind": "openai",
-                "base_url": settings.openai_base_url if base_url is None else str(base_url),
-                "api_key": key,
-                "headers": {name: value for name, value in told if value is not None},
-            }
-        )
-    except ValidationError as error:
-        problems = (f"{item['loc'][0]}: {problem_in(item, EndpointSettings.model_fields)}" for item in error.errors())
-        text = "; ".join(problems)
-    else:
-        return {"openai": endpoint}
-    raise SettingsError(text)
+    url = settings.openai_base_url if base_url is None else str(base_url)
+    headers = {name: value for name, value in told if value is not None}
+    return settings.with_endpoint("openai", {"kind": "openai", "base_url": url, "api_key": key, "headers": headers})
 
 
 def _block(value: object) -> Mapping[str, object]:

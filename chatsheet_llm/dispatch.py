@@ -9,7 +9,7 @@ from typing import Literal, Protocol, get_args
 
 from chatsheet_llm.capabilities import Capability, capability_of
 from chatsheet_llm.errors import SettingsError
-from chatsheet_llm.formats import BRIDGES, FormatError
+from chatsheet_llm.formats import BRIDGES, FormatError, is_echo
 from chatsheet_llm.models import ModelSpec, Registry
 from chatsheet_llm.route import Loss, Mode, Skip
 
@@ -181,7 +181,7 @@ def _hop(
         model = _deployment(call, endpoint, spec)
         named = {**call.body, "model": model} if call.body is not None and model is not None else call.body
         return _made(endpoint, None, model, "path is passed through", named, ())
-    base = (spec.base_model if spec is not None else None) or call.model
+    base = (spec.base_model or spec.api_model if spec is not None else None) or call.model
     capability = capability_of(base)
     mode, rule = _mode(call, wanted, spec, capability, endpoint)
     reason = _ineligible(call, mode, rule, wanted, spec, capability, endpoint)
@@ -198,9 +198,11 @@ def _hop(
         except FormatError as error:
             return Skip(f"{endpoint.name}/{mode}", "bridge", f"{error.path}: {error.reason}"), ()
         losses = tuple(found)
-        if losses and call.on_loss == "error":
-            listed = "; ".join(str(loss) for loss in losses)
-            return Skip(f"{endpoint.name}/{mode}", "loss", f"{mode} cannot carry {listed}"), losses
+        # What we attached to an earlier reply ourselves is no wish of the caller's.
+        refused = tuple(loss for loss in losses if not is_echo(loss))
+        if refused and call.on_loss == "error":
+            listed = "; ".join(str(loss) for loss in refused)
+            return Skip(f"{endpoint.name}/{mode}", "loss", f"{mode} cannot carry {listed}"), refused
     model = _deployment(call, endpoint, spec)
     if model is not None:
         body["model"] = model

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TypeVar
 
 from chatsheet_llm.classify import Failure
+from chatsheet_llm.dispatch import Hop
 from chatsheet_llm.plan import Failed, Send, Wait
 from chatsheet_llm.route import Attempt, Loss, Route, SendState, Skip
 from chatsheet_llm.streams import HopFault
@@ -22,7 +23,7 @@ class Trail:
 
     def __init__(self, skipped: Sequence[Skip] = ()) -> None:
         self._begun = time.monotonic()
-        self._skipped = tuple(skipped)
+        self._skipped = list(skipped)
         self._attempts: list[Attempt] = []
         self._waited = 0.0
         self._at = self._begun
@@ -73,11 +74,16 @@ class Trail:
             )
         )
 
+    def closed(self, hops: Sequence[tuple[Hop, Failure]]) -> None:
+        """Hear of the hops that were left alone because of what earlier calls met there."""
+        for hop, why in hops:
+            self._skipped.append(Skip(hop.name, "closed", f"closed after earlier failures: {why.row.sentence}"))
+
     def route(self) -> Route:
         """Return what happened so far."""
         losses = tuple(dict.fromkeys(loss for part in self.losses for loss in part))
         seconds = self._now() if self._seconds is None else self._seconds
-        return Route(tuple(self._attempts), self._skipped, losses, seconds, self._retry_at)
+        return Route(tuple(self._attempts), tuple(self._skipped), losses, seconds, self._retry_at)
 
     def _now(self) -> float:
         return time.monotonic() - self._begun

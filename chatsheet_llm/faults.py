@@ -47,8 +47,8 @@ FAULTS: dict[str, Fault] = {
     "encode": Fault("local", "no", "none", "none", "the request could not be put on the wire"),
     # in flight
     "write_timeout": Fault("transient", "no", "origin", "origin", "sending the request timed out"),
-    "read_timeout": Fault("transient", "no", "origin", "origin", "no answer came in time"),
-    "reset": Fault("transient", "no", "origin", "origin", "the connection broke before an answer"),
+    "read_timeout": Fault("transient", "no", "origin", "origin", "the provider was silent for too long"),
+    "reset": Fault("transient", "no", "origin", "origin", "the connection broke"),
     # a 2xx that is no answer
     "empty": Fault("protocol", "once", "surface", "surface", "the answer was empty"),
     "html": Fault("protocol", "no", "origin", "origin", "an HTML page came instead of an answer"),

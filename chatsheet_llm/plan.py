@@ -2,7 +2,7 @@
 
 It yields :class:`Send` and :class:`Wait`.  The driver answers with ``next`` when a send gave the answer or a wait is
 over, throws :class:`Failed` when a send failed, and calls ``close`` when the caller cancelled.  The generator returns
-when the call succeeded and raises :class:`GaveUp` when nothing may be tried any more.  No answer ever passes through it.
+when the call succeeded and raises :class:`GaveUp` when nothing may be tried any more.  No answer passes through it.
 """
 
 from __future__ import annotations
@@ -66,11 +66,16 @@ class Failed(Exception):
 
 
 class GaveUp(Exception):
-    """Raised by the plan: nothing may be tried any more.  ``failure`` is the most actionable of what was seen."""
+    """Raised by the plan: nothing may be tried any more.
 
-    def __init__(self, failure: Failure) -> None:
+    ``failure`` is the most actionable of what was seen; ``closed`` names the hops that were left alone because of
+    earlier failures, each with that failure.
+    """
+
+    def __init__(self, failure: Failure, closed: Sequence[tuple[Hop, Failure]] = ()) -> None:
         super().__init__(failure.sentence)
         self.failure = failure
+        self.closed = tuple(closed)
 
 
 @dataclass(slots=True)
@@ -82,6 +87,7 @@ class _Seen:
     ambiguous: int = 0
     paid: float = 0.0
     moved: bool = False
+    probed: bool = False
     on_hop: Counter[str] = field(default_factory=Counter)
     origins: set[str] = field(default_factory=set)
     surfaces: set[str] = field(default_factory=set)
@@ -102,136 +108,164 @@ def plan(
     ``deadline_at`` is a time of ``clock`` (monotonic seconds).  ``side_effects`` forbids a second send after one whose
     outcome is unknown.  Raises :class:`GaveUp`.
     """
-    started = clock()
-    seen = _Seen()
-    hop = yield from _first(hops, domains, seen, deadline_at, clock)
+    call = _Plan(hops, domains, policy, deadline_at, side_effects, clock)
+    hop = yield from call.choose(hops)
     while True:
-        now = clock()
-        if now >= deadline_at:
+        left = deadline_at - clock()
+        if left <= 0:
             domains.abandoned(hop)
-            raise GaveUp(_deadline(seen))
-        seen.sends += 1
-        seen.on_hop[hop.name] += 1
+            raise call.gave_up()
         try:
-            yield Send(hop, seen.sends, _share(hop, hops, seen, deadline_at - now))
+            yield call.send(hop, left)
         except Failed as failed:
             failure = failed.failure
         except GeneratorExit:
             domains.abandoned(hop)
             raise
         else:
-            domains.succeeded(hop, refund=seen.paid)
+            domains.succeeded(hop, refund=call.seen.paid)
             return
-        domains.failed(hop, failure)
-        seen.failures.append(failure)
-        hop = yield from _next(hop, failure, hops, domains, seen, policy, started, deadline_at, side_effects, clock)
+        hop = yield from call.after(hop, failure)
 
 
 def worst(failures: Sequence[Failure]) -> Failure:
-    """Return the failure that tells most about what to do: wiring before limits before the provider's troubles."""
+    """Return the failure that tells most about what to do: wiring before limits before the provider's troubles.
+
+    Of several of a kind it is the latest.
+    """
     order = ("caller", "policy", "gateway_policy", "local", "deadline", "config", "rate", "overload", "protocol")
-    return min(failures, key=lambda f: order.index(f.row.kind) if f.row.kind in order else len(order))
+    return min(reversed(failures), key=lambda f: order.index(f.row.kind) if f.row.kind in order else len(order))
 
 
-def _first(
-    hops: Sequence[Hop], domains: Domains, seen: _Seen, deadline_at: float, clock: Callable[[], float]
-) -> Generator[Wait, None, Hop]:
-    """Choose the first hop that is open; where none is, probe early, or wait for a time that a server named."""
-    while True:
-        for hop in hops:
-            if domains.permits(hop) and domains.enter(hop):
-                return hop
-        for hop in hops:
-            if not domains.throttled(hop) and domains.enter(hop, early=True):
-                return hop
-        throttled = [hop for hop in hops if domains.throttled(hop)]
-        pause = min((domains.reopens_at(hop) for hop in throttled), default=deadline_at) - clock()
-        if not throttled or clock() + pause >= deadline_at or pause > LONGEST_WAIT:
-            known = [why for hop in hops if (why := domains.why(hop)) is not None]
-            raise GaveUp(worst(known or seen.failures))
-        yield Wait(max(pause, POLL), "every hop is rate limited")
+@dataclass(slots=True)
+class _Plan:
+    """The decisions of one call, and what they are made from."""
 
+    hops: Sequence[Hop]
+    domains: Domains
+    policy: Policy
+    deadline_at: float
+    side_effects: bool
+    clock: Callable[[], float]
+    seen: _Seen = field(default_factory=_Seen)
+    started: float = field(init=False)
 
-def _next(
-    hop: Hop,
-    failure: Failure,
-    hops: Sequence[Hop],
-    domains: Domains,
-    seen: _Seen,
-    policy: Policy,
-    started: float,
-    deadline_at: float,
-    side_effects: bool,
-    clock: Callable[[], float],
-) -> Generator[Wait, None, Hop]:
-    """Decide after a failure: the same hop again, another one, or stop."""
-    row = failure.row
-    state = _retry_state(failure, seen, started, clock())
-    if row.move == "none" or policy.stop(state):
-        raise GaveUp(worst(seen.failures))
-    if failure.send_state in ("ambiguous", "committed"):
-        seen.ambiguous += 1
-        if side_effects or seen.ambiguous > 1:
-            raise GaveUp(worst(seen.failures))
+    def __post_init__(self) -> None:
+        self.started = self.clock()
 
-    again = seen.on_hop[hop.name] <= min(policy.max_retries, hop.max_attempts - 1)
-    if row.same == "once" and again and (failure.send_state == "not_sent" or row.kind != "config"):
-        pause = policy.wait(state)
-        if clock() + pause < deadline_at and _pays(hop, failure, domains, seen):
-            yield from _sleep(pause, row.sentence, seen)
-            if domains.enter(hop):
-                return hop
+    def send(self, hop: Hop, left: float) -> Send:
+        """Return the next send.  While another origin could still answer, a hop gets half of the time that is left."""
+        seen = self.seen
+        seen.sends += 1
+        seen.on_hop[hop.name] += 1
+        others = any(other.origin != hop.origin and other.origin not in seen.origins for other in self.hops)
+        return Send(hop, seen.sends, left / 2 if others else left)
 
-    seen.surfaces.add(hop.surface)
-    if row.move == "origin":
-        seen.origins.add(hop.origin)
-    for other in hops:
-        fresh = other.origin not in seen.origins and other.surface not in seen.surfaces
-        if fresh and (not seen.moved or _pays(hop, failure, domains, seen)) and domains.enter(other):
+    def after(self, hop: Hop, failure: Failure) -> Generator[Wait, None, Hop]:
+        """Decide after a failure: the same hop again, another one, or stop."""
+        seen, row = self.seen, failure.row
+        self.domains.failed(hop, failure)
+        seen.failures.append(failure)
+        state = self._retry_state(failure)
+        if row.move == "none" or self.policy.stop(state):
+            raise self.gave_up()
+        if failure.send_state in ("ambiguous", "committed"):
+            seen.ambiguous += 1
+            if self.side_effects or seen.ambiguous > 1:
+                raise self.gave_up()
+
+        again = seen.on_hop[hop.name] <= min(self.policy.max_retries, hop.max_attempts - 1)
+        if row.same == "once" and again:
+            pause = self.policy.wait(state)
+            if self._fits(pause) and self._pays(hop, failure):
+                yield from self._sleep(pause, row.sentence)
+                if self.domains.enter(hop):
+                    return hop
+
+        seen.surfaces.add(hop.surface)
+        if row.move == "origin":
+            seen.origins.add(hop.origin)
+        others = [other for other in self.hops if self._fresh(other)]
+        if others and (not seen.moved or self._pays(hop, failure)):
             seen.moved = True
-            return other
+            found = self._open(others)
+            if found is not None:
+                return found
+        waiting = [other for other in others if self.domains.throttled(other)]
+        if row.same == "hint" and again and self._pays(hop, failure):
+            if not self.domains.throttled(hop):
+                yield from self._sleep(self.policy.wait_throttled(state), row.sentence)
+            waiting.append(hop)
+        return (yield from self._wait_for(waiting))
 
-    if row.same == "hint" and again:
-        hint = failure.retry_after
-        pause = max(hint * 1.05, POLL) if hint is not None else policy.wait_throttled(state)
-        if pause <= LONGEST_WAIT and clock() + pause < deadline_at and _pays(hop, failure, domains, seen):
-            yield from _sleep(pause, row.sentence, seen)
-            while not domains.enter(hop):
-                pause = max(domains.reopens_at(hop) - clock(), POLL)
-                if clock() + pause >= deadline_at:
-                    raise GaveUp(worst(seen.failures))
-                yield from _sleep(pause, row.sentence, seen)
-            return hop
-    raise GaveUp(_deadline(seen) if clock() >= deadline_at else worst(seen.failures))
+    def choose(self, hops: Sequence[Hop]) -> Generator[Wait, None, Hop]:
+        """Choose a hop that is open; where none is, probe one early, or wait for a time that a server named."""
+        found = self._open(hops)
+        return (
+            found if found is not None else (yield from self._wait_for([h for h in hops if self.domains.throttled(h)]))
+        )
 
+    def gave_up(self) -> GaveUp:
+        """Return the end of the call, with why the hops that were not tried are closed."""
+        tried = {name for name in self.seen.on_hop if self.seen.on_hop[name]}
+        closed = [
+            (hop, why)
+            for hop in self.hops
+            if hop.name not in tried and not self.domains.permits(hop) and (why := self.domains.why(hop)) is not None
+        ]
+        failures = self.seen.failures or [why for _, why in closed]
+        if self.clock() >= self.deadline_at or not failures:
+            return GaveUp(Failure("deadline", "ambiguous" if self.seen.ambiguous else "not_sent"), closed)
+        return GaveUp(worst(failures), closed)
 
-def _share(hop: Hop, hops: Sequence[Hop], seen: _Seen, left: float) -> float:
-    """Half of what is left while another origin could still answer, so that one silent hop cannot eat the deadline."""
-    others = any(other.origin != hop.origin and other.origin not in seen.origins for other in hops)
-    return left / 2 if others else left
+    def _open(self, hops: Sequence[Hop]) -> Hop | None:
+        """Return the first hop that may be sent to now, its probe taken.
 
+        Once in a call, and only where every hop is closed, a broken one is probed before its time: an answer may be
+        had.  One whose server named a time is not.
+        """
+        for hop in hops:
+            if self.domains.permits(hop) and self.domains.enter(hop):
+                return hop
+        for hop in hops if not self.seen.probed else ():
+            if not self.domains.throttled(hop) and self.domains.enter(hop, early=True):
+                self.seen.probed = True
+                return hop
+        return None
 
-def _sleep(seconds: float, reason: str, seen: _Seen) -> Generator[Wait, None, None]:
-    seen.slept += seconds
-    yield Wait(seconds, reason)
+    def _wait_for(self, hops: Sequence[Hop]) -> Generator[Wait, None, Hop]:
+        """Wait for the first of these hops to open."""
+        while hops:
+            for hop in hops:
+                if self.domains.enter(hop):
+                    return hop
+            pause = max(min(self.domains.reopens_at(hop) for hop in hops) - self.clock(), POLL)
+            if not self._fits(pause):
+                break
+            yield from self._sleep(pause, "rate limited")
+        raise self.gave_up()
 
+    def _fresh(self, hop: Hop) -> bool:
+        return hop.origin not in self.seen.origins and hop.surface not in self.seen.surfaces
 
-def _pays(hop: Hop, failure: Failure, domains: Domains, seen: _Seen) -> bool:
-    if not domains.pay(hop, failure):
-        return False
-    seen.paid += price(failure)
-    return True
+    def _fits(self, pause: float) -> bool:
+        return pause <= LONGEST_WAIT and self.clock() + pause < self.deadline_at
 
+    def _sleep(self, seconds: float, reason: str) -> Generator[Wait, None, None]:
+        self.seen.slept += seconds
+        yield Wait(seconds, reason)
 
-def _deadline(seen: _Seen) -> Failure:
-    return Failure("deadline", "ambiguous" if seen.ambiguous else "not_sent")
+    def _pays(self, hop: Hop, failure: Failure) -> bool:
+        if not self.domains.pay(hop, failure):
+            return False
+        self.seen.paid += price(failure)
+        return True
 
-
-def _retry_state(failure: Failure, seen: _Seen, started: float, now: float) -> RetryCallState:
-    """Return the state that tenacity's strategies read, with this failure as its outcome."""
-    state = RetryCallState(retry_object=None, fn=None, args=(), kwargs={})  # type: ignore[arg-type]
-    outcome = Future(seen.sends)
-    outcome.set_exception(Failed(failure))
-    state.start_time, state.outcome_timestamp, state.outcome = started, now, outcome
-    state.attempt_number, state.idle_for = seen.sends, seen.slept
-    return state
+    def _retry_state(self, failure: Failure) -> RetryCallState:
+        """Return the state that tenacity's strategies read, with this failure as its outcome."""
+        state = RetryCallState(retry_object=None, fn=None, args=(), kwargs={})  # type: ignore[arg-type]
+        outcome = Future(self.seen.sends)
+        outcome.set_exception(Failed(failure))
+        state.start_time, state.outcome_timestamp, state.outcome = self.started, self.clock(), outcome
+        state.attempt_number, state.idle_for = self.seen.sends, self.seen.slept
+        return state

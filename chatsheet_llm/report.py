@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TypeVar
 
 from chatsheet_llm import errors
@@ -138,11 +138,6 @@ def _made(cls: type[_E], failure: Failure, route: Route) -> _E:
 
 def _message(failure: Failure, route: Route) -> str:
     advice = ADVICE.get(failure.fault)
-    parts = [failure.sentence.rstrip("."), f" ({advice})" if advice else "", f" [{_told(route.attempts, route)}]"]
-    return "".join(parts)
-
-
-def _told(attempts: Sequence[object], route: Route) -> str:
-    if attempts:
-        return str(route)
-    return "nothing was sent: every hop is closed after earlier failures"
+    closed = [f"{skip.hop} {skip.reason}" for skip in route.skipped if skip.rule == "closed"]
+    told = "; ".join([str(route) if route.attempts else "nothing was sent", *closed])
+    return f"{failure.sentence.rstrip('.')}{f' ({advice})' if advice else ''} [{told}]"

@@ -27,7 +27,7 @@ class Watch(Protocol):
 
 
 class ChatWatch:
-    """Chat Completions chunks, Azure's odd ones included: no choices, a choice without delta, a filter note after the stop."""
+    """Chat Completions chunks, Azure's included: no choices, a choice without delta, a filter note after the stop."""
 
     def __init__(self) -> None:
         self.whole = False
@@ -106,7 +106,7 @@ class MessagesWatch:
         return "content"
 
 
-WATCHES: Mapping[Mode, type[ChatWatch] | type[ResponsesWatch] | type[MessagesWatch]] = {
+WATCHES: Mapping[Mode, type[ChatWatch | ResponsesWatch | MessagesWatch]] = {
     "chat": ChatWatch,
     "responses": ResponsesWatch,
     "messages": MessagesWatch,

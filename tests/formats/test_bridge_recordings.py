@@ -1,0 +1,236 @@
+"""The chat <-> Responses bridge over recorded traffic: every result is of its format, and stream equals whole."""
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import jsonschema
+import pytest
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from test_bridge_stream import fold, sdk_fold
+
+from chatsheet_llm.formats.chat_responses_reply import responses_to_chat
+from chatsheet_llm.formats.chat_responses_request import chat_to_responses
+from chatsheet_llm.formats.chat_responses_stream import ResponsesToChatStream
+from chatsheet_llm.formats.errors import FormatError
+
+
+def shared(*parts):
+    roots = [os.environ.get("CHATSHEET_SHARED"), *(parent / "shared" for parent in Path(__file__).resolve().parents)]
+    for root in filter(None, roots):
+        if (path := Path(root, *parts)).exists():
+            return path
+    pytest.skip(f"recorded traffic is absent: no shared/{'/'.join(parts)} beside the checkout, CHATSHEET_SHARED unset")
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    with shared("traffic", "recordings.jsonl").open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def valid():
+    document = json.loads(shared("wire", "openai-api-subset.json").read_text(encoding="utf-8"))
+
+    def loosen(node):
+        # OpenAPI's oneOf names a discriminator here; without it a user message is two kinds of item at once.
+        if isinstance(node, dict):
+            return {("anyOf" if key == "oneOf" else key): loosen(value) for key, value in node.items()}
+        return [loosen(value) for value in node] if isinstance(node, list) else node
+
+    schemas = {"components": loosen(document["components"])}
+
+    def check(name):
+        validator = jsonschema.Draft202012Validator({"$ref": f"#/components/schemas/{name}", **schemas})
+        return lambda body: [error.message[:200] for error in validator.iter_errors(body)]
+
+    return check
+
+
+def events(sse):
+    for block in sse.replace("\r\n", "\n").split("\n\n"):
+        data = "\n".join(line[5:].removeprefix(" ") for line in block.split("\n") if line.startswith("data:"))
+        if data and data != "[DONE]":
+            yield json.loads(data)
+
+
+def chat_requests(recordings):
+    return [row for row in recordings if row["kind"] in ("openai-chat", "azure-chat")]
+
+
+def responses(recordings, *, sse):
+    wanted = ("openai-responses", "azure-responses")
+    rows = [row for row in recordings if row["kind"] in wanted and row["response"]["status"] == 200]
+    return [row for row in rows if row["sse"] is sse and row["op"] in ("create", "retrieve")]
+
+
+def test_every_recorded_chat_request_becomes_a_valid_responses_request(recordings, valid):
+    is_chat, is_responses = valid("CreateChatCompletionRequest"), valid("CreateResponse")
+    counts, wrong, refused, lost = Counter(), {}, {}, Counter()
+    for row in chat_requests(recordings):
+        original = row["request"]["json"]
+        before = json.dumps(original)
+        try:
+            body, losses = chat_to_responses(original)
+        except FormatError as error:
+            counts["refused"] += 1
+            refused[row["id"]] = (row["response"]["status"], error.path)
+            continue
+        assert json.dumps(original) == before
+        lost.update(loss.path for loss in losses)
+        # Chat takes a limit below 16 and Responses does not; that answer is the provider's to give.
+        too_small = isinstance(limit := body.get("max_output_tokens"), int) and limit < 16
+        errors = is_responses(
+            {key: value for key, value in body.items() if not too_small or key != "max_output_tokens"}
+        )
+        counts["valid" if not errors else "invalid"] += 1
+        if errors and not is_chat(original):
+            wrong[row["id"]] = errors
+    print(dict(counts), lost.most_common(20))
+
+    assert wrong == {}
+    assert {status for status, _ in refused.values()} <= {400}, refused
+    assert counts["valid"] > 300
+
+
+def test_nothing_in_a_recorded_request_vanishes_unlisted(recordings):
+    checked = 0
+    for original in [row["request"]["json"] for row in chat_requests(recordings)] + litellm_requests():
+        try:
+            body, losses = chat_to_responses(original)
+        except FormatError:
+            continue
+        kept = set(leaves(body).values())
+        lost = [loss.path for loss in losses]
+        for path, value in leaves(original).items():
+            if path.rpartition(".")[2] in ("type", "role", "include_usage") or value in (None, "", False):
+                continue
+            if not any(path == prefix or path.startswith((f"{prefix}.", f"{prefix}[")) for prefix in lost):
+                checked += 1
+                # One answer is what Responses gives anyway, and logprobs is a name in `include`.
+                assert value in kept or (path, value) in (("n", 1), ("logprobs", True)), (path, value)
+
+    assert checked > 3000
+
+
+def test_nothing_in_a_recorded_reply_vanishes(recordings):
+    checked = 0
+    for row in responses(recordings, sse=False):
+        reply = json.loads(row["response"]["body"])
+        if reply["status"] not in ("completed", "incomplete"):
+            continue
+        completion, _ = responses_to_chat(reply)
+        kept = set(leaves(completion).values())
+        kept_text = (completion["choices"][0]["message"]["content"] or "") + str(kept)
+        for item in reply["output"]:
+            # The id and the state of a message or a call name the item, they are not what it says.
+            whole = item["type"] not in ("message", "function_call")
+            for path, value in leaves(item).items():
+                if (whole or path not in ("id", "status", "type", "role")) and isinstance(value, str):
+                    checked += 1
+                    assert value in kept or value in kept_text or path.endswith(".type"), (row["id"], path)
+
+    assert checked > 1000
+
+
+def test_every_recorded_reply_becomes_a_chat_completion(recordings, valid):
+    is_completion = valid("CreateChatCompletionResponse")
+    counts, wrong = Counter(), {}
+    for row in responses(recordings, sse=False):
+        reply = json.loads(row["response"]["body"])
+        if reply["status"] not in ("completed", "incomplete"):
+            with pytest.raises(FormatError):
+                responses_to_chat(reply)
+            counts["not finished"] += 1
+            continue
+        completion, losses = responses_to_chat(reply)
+        counts["completions"] += 1
+        counts["losses"] += len(losses)
+        ChatCompletion.model_validate(completion)
+        if errors := [error for error in is_completion(completion) if "'logprobs'" not in error]:
+            wrong[row["id"]] = errors
+        text = "".join(
+            part.get("text", "")
+            for item in reply["output"]
+            for part in item.get("content") or []
+            if part["type"] == "output_text"
+        )
+        assert (completion["choices"][0]["message"]["content"] or "") == text
+    print(dict(counts))
+
+    assert wrong == {}
+    assert counts["completions"] > 150
+
+
+def test_every_recorded_stream_folds_to_the_reply_it_ends_with(recordings):
+    counts = Counter()
+    for row in responses(recordings, sse=True):
+        stream = ResponsesToChatStream(include_usage=True)
+        chunks, last = [], None
+        for event in events(row["response"]["body"]):
+            chunks += stream.feed(event)
+            last = event
+        whole, losses = responses_to_chat(last["response"])
+        counts["streams"] += 1
+        counts["chunks"] += len(chunks)
+        for chunk in chunks:
+            ChatCompletionChunk.model_validate(chunk)
+        assert fold(chunks) == fold_of(whole), row["id"]
+        assert sdk_fold(chunks) == sdk_view(whole), row["id"]
+        assert stream.losses == losses, row["id"]
+    print(dict(counts))
+
+    assert counts["streams"] > 50
+
+
+@pytest.mark.parametrize("missing", ["delta", "done", "added", "created", "in_progress", "everything", "output"])
+def test_a_stream_that_leaves_events_out_still_folds_to_its_reply(recordings, missing):
+    for row in responses(recordings, sse=True):
+        given = list(events(row["response"]["body"]))
+        whole, _ = responses_to_chat(given[-1]["response"])
+        kept = [event for event in given[:-1] if missing != "everything" and not event["type"].endswith(f".{missing}")]
+        end = given[-1]
+        if missing == "output":
+            end = {**end, "response": {**end["response"], "output": []}}
+        stream = ResponsesToChatStream(include_usage=True)
+        chunks = [chunk for event in (*kept, end) for chunk in stream.feed(event)]
+
+        assert unsealed(fold(chunks)) == unsealed(fold_of(whole)), row["id"]
+
+
+def unsealed(folded):
+    """Without the seals of reasoning: the provider seals an item anew for the last event."""
+    items = folded["message"].get("reasoning_items", [])
+    plain = [{key: value for key, value in item.items() if key != "encrypted_content"} for item in items]
+    return {**folded, "message": {**folded["message"], "reasoning_items": plain}}
+
+
+def litellm_requests():
+    return [
+        json.loads(path.read_text())["chat_request"] for path in sorted(shared("traffic", "litellm_bridge").glob("*"))
+    ]
+
+
+def leaves(node, path=""):
+    """Path -> value for everything in a JSON document that is not a list or an object."""
+    if isinstance(node, dict):
+        parts = [(f"{path}.{key}" if path else key, value) for key, value in node.items()]
+    elif isinstance(node, list):
+        parts = [(f"{path}[{index}]", value) for index, value in enumerate(node)]
+    else:
+        return {path: node}
+    return {at: leaf for name, value in parts for at, leaf in leaves(value, name).items()}
+
+
+def fold_of(whole):
+    choice = whole["choices"][0]
+    message = {key: value for key, value in choice["message"].items() if value not in (None, "")}
+    return {"message": message, "finish_reason": choice["finish_reason"], "usage": whole.get("usage")}
+
+
+def sdk_view(whole):
+    choice = whole["choices"][0]
+    calls = [(call["id"], call[call["type"]]) for call in choice["message"].get("tool_calls", [])]
+    return (choice["message"]["content"] or "", calls, choice["finish_reason"], whole["usage"]["total_tokens"])
