@@ -7,8 +7,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from folding import fold, sdk_fold
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from test_bridge_stream import fold, sdk_fold
 
 from chatsheet_llm.formats.chat_responses_reply import responses_to_chat
 from chatsheet_llm.formats.chat_responses_request import chat_to_responses

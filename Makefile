@@ -1,0 +1,74 @@
+# One command each for what a contributor does. Needs make and Python 3.10 or newer, nothing else.
+#   PYTHON=python3.12   the interpreter that builds the environments (default: the first good one on PATH)
+#   VENV=.venv-3.12     where the environment lives (default: .venv)
+#   ARGS="-k breaker"   more arguments for pytest
+
+VENV           ?= .venv
+LOWEST         ?= .venv-lowest
+PYTHON         ?=
+ARGS           ?=
+PYTHONS        ?= python3.10 python3.11 python3.13
+CASSETTE_TESTS ?= tests/cassettes
+
+BIN    := $(VENV)/bin
+PYTEST := -m pytest -rs
+BUILD   = python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" .ci/venv.py
+INPUTS := pyproject.toml constraints.txt .ci/venv.py
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test integration lint style types check sdk-range cassettes constraints clean force
+
+force:
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
+
+# A PYTHON given on the command line is always looked at: an environment of another version is rebuilt, not reused.
+ifneq ($(strip $(PYTHON)),)
+$(VENV)/.ready $(LOWEST)/.ready: force
+endif
+
+$(VENV)/.ready: $(INPUTS)
+	@$(BUILD) "$(VENV)" constraints.txt
+
+$(LOWEST)/.ready: $(INPUTS) constraints-lowest.txt
+	@$(BUILD) "$(LOWEST)" constraints.txt constraints-lowest.txt
+
+setup: $(VENV)/.ready ## create or refresh the environment
+	@:
+
+demo: $(VENV)/.ready ## run the demo: no keys, no network
+	@$(BIN)/chatsheet-llm demo
+
+test: $(VENV)/.ready ## run the tests that need no other program
+	@$(BIN)/python $(PYTEST) -m "not integration" $(ARGS)
+
+integration: $(VENV)/.ready ## run the tests against the real LiteLLM proxy (the first time installs it)
+	@$(BIN)/python $(PYTEST) -m integration tests/integration $(ARGS)
+
+lint: style types ## ruff check, ruff format --check, mypy --strict
+
+style: $(VENV)/.ready
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.ready
+	@$(BIN)/mypy
+
+check: lint test demo sdk-range integration ## everything above and sdk-range
+
+sdk-range: $(VENV)/.ready $(LOWEST)/.ready ## the contract tests on the lowest and the newest SDKs allowed
+	@$(LOWEST)/bin/python .ci/sdk_versions.py --lowest
+	@$(LOWEST)/bin/python $(PYTEST) tests/contract $(ARGS)
+	@$(BIN)/python .ci/sdk_versions.py
+	@$(BIN)/python $(PYTEST) tests/contract $(ARGS)
+
+cassettes: $(VENV)/.ready ## record the cassettes anew, against the sandbox and the LiteLLM proxy before it
+	@$(BIN)/python $(PYTEST) $(CASSETTE_TESTS) --record-mode=rewrite $(ARGS)
+
+constraints: ## pin the newest versions that resolve today, for PYTHONS
+	@python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" .ci/constraints.py $(PYTHONS)
+
+clean: ## remove the environments, caches and builds
+	@rm -rf .venv .venv-lowest .venv-litellm .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
