@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 
 from chatsheet_llm.faults import FAULTS, Fault
+from chatsheet_llm.hints import hint_in_text
+from chatsheet_llm.hints import retry_after as retry_after
+from chatsheet_llm.redact import redact as redact
+from chatsheet_llm.redact import redacted
 from chatsheet_llm.route import SendState
 
 _SAFE_HEADERS = re.compile(
     r"(retry-after|x-ratelimit-|x-request-id|apim-request-id|request-id|x-ms-region|x-should-retry"
     r"|content-type|date$|llm_provider-retry-after|x-litellm-call-id)",
     re.IGNORECASE,
-)
-_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\bsk-[\w*.-]{3,}"), "sk-[redacted]"),
-    (re.compile(r"\b(?:Bearer|bearer)\s+[\w.~+/=-]{8,}"), "Bearer [redacted]"),
-    (re.compile(r"(Key Hash \(Token\)\s*=\s*)\S+"), r"\1[redacted]"),
-    (re.compile(r"\b[0-9a-f]{64}\b"), "[redacted]"),
-    (re.compile(r"\beyJ[\w-]{10,}\.[\w.-]+"), "[redacted]"),
-    (re.compile(r"Traceback \(most recent call last\).*", re.DOTALL), "[traceback removed]"),
 )
 _LONGEST_MESSAGE = 600
 
@@ -64,55 +58,6 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     """Return the provider's id for the request; Azure's front end sends only ``apim-request-id`` with many errors."""
     names = ("x-request-id", "apim-request-id", "request-id", "x-litellm-call-id")
     return next((headers[name] for name in names if headers.get(name)), None)
-
-
-def redact(text: str) -> str:
-    """Return the text without what looks like a key, a token, a key hash or a server traceback."""
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text
-
-
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the server's wait hint in seconds, or None when it gave no usable one.
-
-    Reads ``retry-after-ms``, ``retry-after`` (seconds or HTTP date) and LiteLLM's ``llm_provider-`` copies, each on its
-    own: a bad one never hides a good one, and of several the longest counts.  Negative, infinite and NaN values are
-    ignored; a date in the past is 0.  A date is read against the reply's own ``date`` header where it has one, so that
-    a skewed clock does not matter.
-    """
-    lower = {name.lower(): value for name, value in headers.items()}
-    hints: list[float] = []
-    for prefix in ("", "llm_provider-"):
-        for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-            value = lower.get(prefix + name, "")
-            seconds = _number(value)
-            if seconds is not None:
-                hints.append(seconds * unit)
-            elif (until := _until(value, lower.get("date"), now)) is not None:
-                hints.append(until)
-    return max(hints, default=None)
-
-
-def _number(value: str) -> float | None:
-    try:
-        number = max((float(part) for part in value.split(",") if part.strip()), default=-1.0)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
-
-
-def _until(value: str, date: str | None, now: datetime) -> float | None:
-    then, base = _date(value), _date(date) if date else now
-    return None if then is None else max(0.0, (then - (base or now)).total_seconds())
-
-
-def _date(value: str) -> datetime | None:
-    try:
-        parsed = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
-        return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
 
 
 # --- replies -------------------------------------------------------------------------------------------------------
@@ -194,7 +139,7 @@ def classify_reply(
     fault = _fault_of(status, error, text, headers)
     hint = retry_after(headers, now or datetime.now(timezone.utc))
     if hint is None:
-        hint = _hint_in_text(_text_field(error, "message")) if fault in ("rate", "overload") else None
+        hint = hint_in_text(_text_field(error, "message")) if fault in ("rate", "overload") else None
     rejected = status in _REJECTED or status in (503, 529) or 300 <= status < 400
     return _failure(fault, "rejected" if rejected else "ambiguous", status, headers, error, parsed, text, hint)
 
@@ -292,13 +237,6 @@ def _error_object(parsed: object) -> Mapping[str, object]:
     return error if isinstance(error, Mapping) else {}
 
 
-def _hint_in_text(text: str | None) -> float | None:
-    match = re.search(r"(?:retry after|try again in) (\d+(?:\.\d+)?) ?(ms|seconds?|s)?", text or "", re.IGNORECASE)
-    if match is None:
-        return None
-    return float(match[1]) * (0.001 if match[2] == "ms" else 1.0)
-
-
 def _failure(
     fault: str, state: SendState, status: int, headers: Mapping[str, str], error: Mapping[str, object], parsed: object,
     text: str, hint: float | None,
@@ -315,18 +253,8 @@ def _failure(
         retry_after=hint,
         request_id=request_id(headers),
         headers={name: value for name, value in headers.items() if _SAFE_HEADERS.match(name)},
-        body=_redacted(dict(error) or parsed or text[:_LONGEST_MESSAGE] or None),
+        body=redacted(dict(error) or parsed or text[:_LONGEST_MESSAGE] or None),
     )  # fmt: skip
-
-
-def _redacted(value: object) -> object:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, Mapping):
-        return {key: _redacted(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_redacted(item) for item in value]
-    return value
 
 
 def _plain(text: str) -> str | None:

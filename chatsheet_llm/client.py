@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,12 +16,11 @@ from tenacity import stop_after_attempt
 from typing_extensions import Self, override
 
 from chatsheet_llm import drive, report, sdk
-from chatsheet_llm.dispatch import MODES, PATHS, Call, Dispatch, OnLoss, dispatch, parse_hop
-from chatsheet_llm.domains import Domains
-from chatsheet_llm.endpoints import Endpoint, build
-from chatsheet_llm.errors import NoEndpointError, SettingsError, UnsupportedPathError
+from chatsheet_llm.choices import BLOCK, Choices, read_block
+from chatsheet_llm.core import Core
+from chatsheet_llm.dispatch import PATHS, Call, Dispatch, OnLoss, dispatch
+from chatsheet_llm.errors import SettingsError, UnsupportedPathError
 from chatsheet_llm.exchange import Exchange
-from chatsheet_llm.network import Network
 from chatsheet_llm.plan import GaveUp, Policy, plan
 from chatsheet_llm.settings import Settings
 
@@ -33,123 +31,11 @@ if TYPE_CHECKING:
 _V = TypeVar("_V")
 _Http = TypeVar("_Http", httpx2.Client, httpx2.AsyncClient)
 
-BLOCK = "chatsheet"
-"""The key in ``extra_body`` under which a call says how it wants to be treated; it never leaves the process."""
-_BLOCK_KEYS = ("chain", "mode", "deadline", "on_loss")
 _CREDENTIALS = frozenset(
     ("authorization", "api-key", "x-api-key", "x-litellm-api-key", "ocp-apim-subscription-key", "proxy-authorization")
 )
 _PLACEHOLDER = "chatsheet"
 """Stands where the SDK wants a key: the keys belong to the endpoints."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Choices:
-    """What a client and its copies may differ in."""
-
-    chain: tuple[str, ...]
-    deadline: float
-    on_loss: OnLoss
-    policy: Policy
-    max_sends: int
-    own_stop: bool
-    timeout: float = math.inf
-    """Seconds for one attempt, where the caller set a timeout; else infinity."""
-
-    def changed(
-        self,
-        chain: Sequence[str] | str | None,
-        deadline: float | None,
-        on_loss: OnLoss | None,
-        timeout: float | httpx2.Timeout | NotGiven | None,
-    ) -> _Choices:
-        """Return the choices with those changed that were given.  Raises SettingsError."""
-        made = self
-        if chain is not None:
-            made = replace(made, chain=_chain(chain, "chain"))
-        if deadline is not None:
-            made = replace(made, deadline=_deadline(deadline, "deadline"))
-        if on_loss is not None:
-            if on_loss not in ("error", "drop"):
-                raise SettingsError(f"on_loss must be 'error' or 'drop'; got {on_loss!r}")
-            made = replace(made, on_loss=on_loss)
-        if not isinstance(timeout, NotGiven):
-            made = replace(made, timeout=sdk.seconds_of(timeout))
-        return made
-
-
-class _Core:
-    """What a client and its copies share: settings, endpoints, connections, and what was learned of the domains."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        http: type[httpx2.Client | httpx2.AsyncClient],
-        http_client: httpx2.Client | httpx2.AsyncClient | None,
-    ) -> None:
-        self.settings = settings
-        self.registry = settings.registry
-        self.endpoints: dict[str, Endpoint] = {
-            name: build(name, endpoint) for name, endpoint in settings.resolved_endpoints().items()
-        }
-        self.unconfigured = settings.unconfigured()
-        self.domains = Domains()
-        self._http = http
-        self._given = http_client
-        self._clients: dict[Network, Any] = {}
-        self._sdks: dict[str, Any] = {}
-        self._lock = threading.RLock()
-
-    def http(self, network: Network) -> Any:
-        """Return the HTTP client for a network policy, made when first asked for."""
-        if self._given is not None:
-            return self._given
-        with self._lock:
-            made = self._clients.get(network)
-            if made is None:
-                made = network.client() if self._http is httpx2.Client else network.async_client()
-                self._clients[network] = made
-            return made
-
-    def sdk(self, name: str) -> Any:
-        """Return the SDK client of an endpoint, made when first asked for."""
-        found = self._sdks.get(name)
-        if found is None:
-            with self._lock:
-                endpoint = self.endpoints[name]
-                http = self.http(endpoint.network)
-                found = endpoint.client(http) if isinstance(http, httpx2.Client) else endpoint.async_client(http)
-                self._sdks[name] = found
-        return found
-
-    def others(self, first: object) -> list[Any]:
-        """Return the HTTP clients beside the one that the SDK's own ``close()`` closes."""
-        with self._lock:
-            return [client for client in self._clients.values() if client is not first]
-
-    def first(self, chain: Sequence[str]) -> Endpoint:
-        """Return the first endpoint of the chain that is configured: the one the client shows as its own."""
-        entries = (hop for entry in chain for hop in self.registry.chains.get(entry, (entry,)))
-        return next(self.endpoints[name] for entry in entries if (name := entry.partition("/")[0]) in self.endpoints)
-
-    def check(self, chain: Sequence[str]) -> None:
-        """Raise SettingsError for a hop nobody knows, NoEndpointError where no hop is configured."""
-        names = [
-            parse_hop(entry, self.endpoints, self.unconfigured)[0]
-            for named in chain
-            for entry in self.registry.chains.get(named, (named,))
-        ]
-        if any(name in self.endpoints for name in names):
-            return
-        wanted = "; ".join(dict.fromkeys(self.unconfigured.get(name, f"configure endpoint {name!r}") for name in names))
-        beside = sorted(self.endpoints)
-        hint = (
-            f".  {' and '.join(beside)} {'is' if len(beside) == 1 else 'are'} configured but not in the chain: "
-            f"set CHATSHEET_CHAIN={','.join(beside)} to use {'it' if len(beside) == 1 else 'them'}"
-            if beside
-            else ""
-        )
-        raise NoEndpointError(f"no hop of the chain ({', '.join(chain)}) is configured: {wanted}{hint}")
 
 
 @dataclass(slots=True)
@@ -166,8 +52,8 @@ class _Facade(Generic[_Http]):
     """All that is not I/O, for both clients."""
 
     _HTTP: type[_Http]
-    _core: _Core
-    _choices: _Choices
+    _core: Core
+    _choices: Choices
     # Of the SDK's client, which stands next in the method resolution order.
     timeout: float | httpx2.Timeout | None
     max_retries: int
@@ -198,10 +84,10 @@ class _Facade(Generic[_Http]):
         told: Settings = _with_named(
             Settings() if settings is None else settings, api_key, base_url, organization, project
         )
-        core = _Core(told, self._HTTP, http_client)
+        core = Core(told, self._HTTP, http_client)
         first = told.max_retries if max_retries is None else max_retries
         policy = Policy(max_retries=first, stop=stop or stop_after_attempt(max(told.max_sends, first + 1)))
-        choices = _Choices(
+        choices = Choices(
             chain=told.chain if api_key is None and base_url is None else ("openai", *told.chain),
             deadline=told.deadline,
             on_loss=told.on_loss,
@@ -214,8 +100,8 @@ class _Facade(Generic[_Http]):
 
     def _start(
         self,
-        core: _Core,
-        choices: _Choices,
+        core: Core,
+        choices: Choices,
         timeout: float | httpx2.Timeout | NotGiven | None,
         default_headers: Mapping[str, str] | None,
         default_query: Mapping[str, object] | None,
@@ -269,7 +155,7 @@ class _Facade(Generic[_Http]):
             raise ValueError("give default_query or set_default_query, not both")
         choices = self._choices.changed(chain, deadline, on_loss, timeout)
         if not isinstance(max_retries, NotGiven):
-            choices = replace(choices, policy=_persistent(choices, max_retries))
+            choices = replace(choices, policy=choices.persistent(max_retries))
         headers = {**self._custom_headers, **(default_headers or {})}
         query = {**self._custom_query, **(default_query or {})}
         made = self.__class__.__new__(self.__class__)
@@ -326,7 +212,7 @@ class _Facade(Generic[_Http]):
         steps = plan(
             found.hops,
             core.domains,
-            policy=_persistent(choices, sdk.retries_of(options, self.max_retries)),
+            policy=choices.persistent(sdk.retries_of(options, self.max_retries)),
             deadline_at=time.monotonic() + deadline,
             side_effects=call.side_effects,
         )
@@ -344,7 +230,7 @@ class _Facade(Generic[_Http]):
         block: Mapping[str, object] = {}
         if isinstance(body, Mapping):
             body = dict(body)
-            block = _block(body.pop(BLOCK, None))
+            block = read_block(body.pop(BLOCK, None))
         chain, mode, deadline = block.get("chain"), block.get("mode"), block.get("deadline")
         path = "/" + options.url.lstrip("/")
         call = Call(
@@ -366,7 +252,7 @@ class _Facade(Generic[_Http]):
         """Return the state of every failure domain asked about so far: closed, open or half_open, by domain."""
         return self._core.domains.snapshot()
 
-    def dispatch(self, path: str = "/chat/completions", *, stream: bool = False, **body: object) -> Dispatch:
+    def plan(self, path: str = "/chat/completions", *, stream: bool = False, **body: object) -> Dispatch:
         """Return the hops that a request would take, and the rule of each, without any network.
 
         ``body`` is the request's JSON body, ``extra_body`` of the SDK included under its own keys.
@@ -479,14 +365,6 @@ class AsyncChatClient(_Facade[httpx2.AsyncClient], openai.AsyncOpenAI):
             await client.aclose()
 
 
-def _persistent(choices: _Choices, retries: int) -> Policy:
-    """Return the policy with this many re-sends on one hop; asking for many also raises the number of sends."""
-    if retries == choices.policy.max_retries:
-        return choices.policy
-    stop = choices.policy.stop if choices.own_stop else stop_after_attempt(max(choices.max_sends, retries + 1))
-    return replace(choices.policy, max_retries=retries, stop=stop)
-
-
 def _with_named(
     settings: Settings,
     api_key: str | None,
@@ -506,41 +384,6 @@ def _with_named(
     url = settings.openai_base_url if base_url is None else str(base_url)
     headers = {name: value for name, value in told if value is not None}
     return settings.with_endpoint("openai", {"kind": "openai", "base_url": url, "api_key": key, "headers": headers})
-
-
-def _block(value: object) -> Mapping[str, object]:
-    """Return the ``chatsheet`` block of ``extra_body``, checked.  Raises SettingsError."""
-    where = f"extra_body[{BLOCK!r}]"
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise SettingsError(f"{where} must be a mapping with {', '.join(_BLOCK_KEYS)}; got a {type(value).__name__}")
-    unknown = [str(key) for key in value if key not in _BLOCK_KEYS]
-    if unknown:
-        raise SettingsError(f"{where} has no {', '.join(map(repr, unknown))}; it takes {', '.join(_BLOCK_KEYS)}")
-    block = {key: item for key, item in value.items() if item is not None}
-    if "chain" in block:
-        block["chain"] = _chain(block["chain"], where)
-    if "mode" in block and block["mode"] not in MODES:
-        raise SettingsError(f"{where}: mode must be one of {', '.join(MODES)}; got {block['mode']!r}")
-    if "deadline" in block:
-        block["deadline"] = _deadline(block["deadline"], where)
-    if "on_loss" in block and block["on_loss"] not in ("error", "drop"):
-        raise SettingsError(f"{where}: on_loss must be 'error' or 'drop'; got {block['on_loss']!r}")
-    return block
-
-
-def _chain(value: object, where: str) -> tuple[str, ...]:
-    hops = value.split(",") if isinstance(value, str) else value
-    if not isinstance(hops, Sequence) or not hops or not all(isinstance(hop, str) and hop.strip() for hop in hops):
-        raise SettingsError(f"{where}: chain must list hops such as 'litellm' or 'azure/responses'; got {value!r}")
-    return tuple(hop.strip() for hop in hops)
-
-
-def _deadline(value: object, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise SettingsError(f"{where}: deadline must be a number of seconds greater than 0; got {value!r}")
-    return float(value)
 
 
 def _without_credentials(headers: Mapping[str, _V]) -> Mapping[str, _V]:

@@ -1,0 +1,90 @@
+"""What a client and its copies share: settings, endpoints, connections, what was learned.  Plans and sends nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import httpx2
+
+from chatsheet_llm.dispatch import parse_hop
+from chatsheet_llm.domains import Domains
+from chatsheet_llm.endpoints import Endpoint, build
+from chatsheet_llm.errors import NoEndpointError
+from chatsheet_llm.network import Network
+from chatsheet_llm.settings import Settings
+
+
+class Core:
+    """Settings, endpoints with their SDK clients, and the failure domains.  Thread-safe."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        http: type[httpx2.Client | httpx2.AsyncClient],
+        http_client: httpx2.Client | httpx2.AsyncClient | None,
+    ) -> None:
+        self.settings = settings
+        self.registry = settings.registry
+        self.endpoints: dict[str, Endpoint] = {
+            name: build(name, endpoint) for name, endpoint in settings.resolved_endpoints().items()
+        }
+        self.unconfigured = settings.unconfigured()
+        self.domains = Domains()
+        self._http = http
+        self._given = http_client
+        self._clients: dict[Network, Any] = {}
+        self._sdks: dict[str, Any] = {}
+        self._lock = threading.RLock()
+
+    def http(self, network: Network) -> Any:
+        """Return the HTTP client for a network policy, made when first asked for."""
+        if self._given is not None:
+            return self._given
+        with self._lock:
+            made = self._clients.get(network)
+            if made is None:
+                made = network.client() if self._http is httpx2.Client else network.async_client()
+                self._clients[network] = made
+            return made
+
+    def sdk(self, name: str) -> Any:
+        """Return the SDK client of an endpoint, made when first asked for."""
+        found = self._sdks.get(name)
+        if found is None:
+            with self._lock:
+                endpoint = self.endpoints[name]
+                http = self.http(endpoint.network)
+                found = endpoint.client(http) if isinstance(http, httpx2.Client) else endpoint.async_client(http)
+                self._sdks[name] = found
+        return found
+
+    def others(self, first: object) -> list[Any]:
+        """Return the HTTP clients beside the one that the SDK's own ``close()`` closes."""
+        with self._lock:
+            return [client for client in self._clients.values() if client is not first]
+
+    def first(self, chain: Sequence[str]) -> Endpoint:
+        """Return the first endpoint of the chain that is configured: the one the client shows as its own."""
+        entries = (hop for entry in chain for hop in self.registry.chains.get(entry, (entry,)))
+        return next(self.endpoints[name] for entry in entries if (name := entry.partition("/")[0]) in self.endpoints)
+
+    def check(self, chain: Sequence[str]) -> None:
+        """Raise SettingsError for a hop nobody knows, NoEndpointError where no hop is configured."""
+        names = [
+            parse_hop(entry, self.endpoints, self.unconfigured)[0]
+            for named in chain
+            for entry in self.registry.chains.get(named, (named,))
+        ]
+        if any(name in self.endpoints for name in names):
+            return
+        wanted = "; ".join(dict.fromkeys(self.unconfigured.get(name, f"configure endpoint {name!r}") for name in names))
+        beside = sorted(self.endpoints)
+        hint = (
+            f".  {' and '.join(beside)} {'is' if len(beside) == 1 else 'are'} configured but not in the chain: "
+            f"set CHATSHEET_CHAIN={','.join(beside)} to use {'it' if len(beside) == 1 else 'them'}"
+            if beside
+            else ""
+        )
+        raise NoEndpointError(f"no hop of the chain ({', '.join(chain)}) is configured: {wanted}{hint}")

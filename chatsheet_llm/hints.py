@@ -1,0 +1,59 @@
+"""Read how long a server wants us to wait, in all the forms servers say it.  Waits for nothing."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the server's wait hint in seconds, or None when it gave no usable one.
+
+    Reads ``retry-after-ms``, ``retry-after`` (seconds or HTTP date) and LiteLLM's ``llm_provider-`` copies, each on its
+    own: a bad one never hides a good one, and of several the longest counts.  Negative, infinite and NaN values are
+    ignored; a date in the past is 0.  A date is read against the reply's own ``date`` header where it has one, so that
+    a skewed clock does not matter.
+    """
+    lower = {name.lower(): value for name, value in headers.items()}
+    hints: list[float] = []
+    for prefix in ("", "llm_provider-"):
+        for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+            value = lower.get(prefix + name, "")
+            seconds = _number(value)
+            if seconds is not None:
+                hints.append(seconds * unit)
+            elif (until := _until(value, lower.get("date"), now)) is not None:
+                hints.append(until)
+    return max(hints, default=None)
+
+
+def _number(value: str) -> float | None:
+    try:
+        number = max((float(part) for part in value.split(",") if part.strip()), default=-1.0)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def _until(value: str, date: str | None, now: datetime) -> float | None:
+    then, base = _date(value), _date(date) if date else now
+    return None if then is None else max(0.0, (then - (base or now)).total_seconds())
+
+
+def _date(value: str) -> datetime | None:
+    try:
+        parsed = parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+
+
+def hint_in_text(text: str | None) -> float | None:
+    """Return the seconds that a message names in words, or None; the last resort where no header says it."""
+    match = re.search(r"(?:retry after|try again in) (\d+(?:\.\d+)?) ?(ms|seconds?|s)?", text or "", re.IGNORECASE)
+    if match is None:
+        return None
+    return float(match[1]) * (0.001 if match[2] == "ms" else 1.0)
