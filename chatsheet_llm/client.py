@@ -144,7 +144,8 @@ class _Facade(Generic[_Http]):
         Takes what the SDK's ``copy`` takes but for what belongs to an endpoint (key, URL, HTTP client): those raise
         SettingsError.  Closing one closes both, as with the SDK.
         """
-        refused = [name for name, value in belongs_to_an_endpoint.items() if value is not None]
+        unset = (type(None), NotGiven)
+        refused = [name for name, value in belongs_to_an_endpoint.items() if not isinstance(value, unset)]
         if refused:
             raise SettingsError(
                 f"copy() cannot change {', '.join(refused)}: that belongs to an endpoint; make a new client for it"

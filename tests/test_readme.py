@@ -1,0 +1,40 @@
+"""README tells the truth: its code runs, its table is complete."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from chatsheet_llm.sandbox import Sandbox
+from chatsheet_llm.settings import VARIABLES
+
+README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+
+
+def test_the_ten_lines_run_and_print_an_answer_and_its_route(tmp_path):
+    code = re.search(r"```python\n(from chatsheet_llm import .*?)```", README, re.DOTALL)
+    assert code is not None
+    with Sandbox() as box:
+        ran = subprocess.run(
+            [sys.executable, "-c", code[1]],
+            env={**os.environ, **box.env()}, cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+
+    assert ran.returncode == 0, ran.stderr
+    assert "Hello" in ran.stdout
+    assert "litellm/responses 200" in ran.stdout
+
+
+def test_the_ten_lines_are_ten():
+    code = re.search(r"```python\n(from chatsheet_llm import .*?)```", README, re.DOTALL)
+
+    assert code is not None
+    assert len(code[1].strip().splitlines()) <= 10
+
+
+def test_the_table_names_every_variable_and_no_other():
+    table = README[README.index("## Settings") : README.index("`models.yaml` gives models")]
+    named = set(re.findall(r"`([A-Z][A-Z0-9_]+)`", table)) - {"CHATSHEET_ENDPOINTS__NAME__FIELD"}
+
+    assert named == {variable for names in VARIABLES.values() for variable in names}
