@@ -48,13 +48,19 @@ class Domains:
 
     def breaker(self, key: str) -> Breaker:
         """Return the domain's breaker, made when first asked for."""
-        with self._lock:
-            return self._breakers.setdefault(key, Breaker(self._clock, self._jitter))
+        found = self._breakers.get(key)
+        if found is None:
+            with self._lock:
+                found = self._breakers.setdefault(key, Breaker(self._clock, self._jitter))
+        return found
 
     def bucket(self, key: str) -> Bucket:
         """Return the domain's retry budget, made when first asked for."""
-        with self._lock:
-            return self._buckets.setdefault(key, Bucket(self._clock))
+        found = self._buckets.get(key)
+        if found is None:
+            with self._lock:
+                found = self._buckets.setdefault(key, Bucket(self._clock))
+        return found
 
     def permits(self, hop: Located) -> bool:
         """Whether both domains of the hop are open for traffic now."""

@@ -119,7 +119,7 @@ class Exchange:
             mode=hop.mode,
             body=hop.body,
             headers=self.headers,
-            timeout=timeouts(seconds, self.connect),
+            timeout=timeouts(seconds, self.connect, self.idle if self._relayed else 0.0),
             seconds=seconds,
         )
         return endpoint, out, time.monotonic() + seconds

@@ -73,9 +73,14 @@ class Network:
             ) from None
 
 
-def timeouts(seconds: float, connect: float) -> httpx2.Timeout:
-    """Return the timeouts of one attempt that has ``seconds`` in all."""
-    return httpx2.Timeout(seconds, connect=min(connect, seconds), pool=min(POOL_TIMEOUT, seconds))
+def timeouts(seconds: float, connect: float, idle: float = 0.0) -> httpx2.Timeout:
+    """Return the timeouts of one attempt that has ``seconds`` in all.
+
+    ``idle`` is the silence a stream may keep once it has begun; until then the :func:`limit` holds.
+    """
+    return httpx2.Timeout(
+        seconds, connect=min(connect, seconds), pool=min(POOL_TIMEOUT, seconds), read=max(seconds, idle)
+    )
 
 
 def _left(timeout: float | None, late: type[Exception]) -> float | None:
