@@ -96,16 +96,17 @@ class Breaker:
             self._count(failed=True)
             ratio = len(self._calls) >= MIN_CALLS and self._failures >= RATIO * len(self._calls)
             if open_for is not None:
-                self._open(open_for)
+                # Never before a time that was named.
+                self._open(open_for, abs(self.jitter()))
             elif probing:
                 self._open_for = min(self._open_for * 2, LONGEST_OPEN)
-                self._open(self._open_for)
+                self._open(self._open_for, self.jitter())
             elif not self._tripped and (self._row >= CONSECUTIVE or ratio):
-                self._open(self._open_for)
+                self._open(self._open_for, self.jitter())
 
-    def _open(self, seconds: float) -> None:
+    def _open(self, seconds: float, jitter: float) -> None:
         self._tripped = True
-        self.opened_until = max(self.opened_until, self.clock() + seconds * (1 + JITTER * self.jitter()))
+        self.opened_until = max(self.opened_until, self.clock() + seconds * (1 + JITTER * jitter))
 
     def _probe_free(self) -> bool:
         return self._probe_since is None or self.clock() - self._probe_since > PROBE_EXPIRES

@@ -336,4 +336,5 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while link is not None and id(link) not in seen:
         seen.add(id(link))
         yield link
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+        # Not the context: it leads to whatever the caller was handling when it made the call.
+        link = link.__cause__

@@ -253,12 +253,22 @@ class _Facade(Generic[_Http]):
         """Return the state of every failure domain asked about so far: closed, open or half_open, by domain."""
         return self._core.domains.snapshot()
 
-    def plan(self, path: str = "/chat/completions", *, stream: bool = False, **body: object) -> Dispatch:
+    def plan(
+        self,
+        body: Mapping[str, object] | None = None,
+        /,
+        *,
+        path: str = "/chat/completions",
+        stream: bool = False,
+        **fields: object,
+    ) -> Dispatch:
         """Return the hops that a request would take, and the rule of each, without any network.
 
-        ``body`` is the request's JSON body, ``extra_body`` of the SDK included under its own keys.
+        ``body`` is the request's JSON body, a ``chatsheet`` block included; ``fields`` are further fields of it, so that
+        ``client.plan(model=..., messages=...)`` reads like the call.
         """
-        options = sdk.FinalRequestOptions.construct(method="post", url=path, json_data=cast("Any", body))
+        whole = {**(body or {}), **fields}
+        options = sdk.FinalRequestOptions.construct(method="post", url=path, json_data=cast("Any", whole))
         call, _ = self._call(options, stream, math.inf)
         core = self._core
         return dispatch(

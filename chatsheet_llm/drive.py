@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from chatsheet_llm.plan import Failed, Send, Wait
 from chatsheet_llm.route import Attempt, Loss, Route, SendState, Skip
 from chatsheet_llm.streams import HopFault
 
+log = logging.getLogger("chatsheet_llm")
 _T = TypeVar("_T")
 Steps = Generator[Send | Wait, None, None]
 
@@ -45,7 +47,9 @@ class Trail:
         self._seconds = self._now()
 
     def failed(self, step: Send, failure: Failure) -> None:
-        """Hear that the attempt failed."""
+        """Hear that the attempt failed.  Logged: as a warning where the hop is wired wrong, else as information."""
+        level = logging.WARNING if failure.row.kind == "config" else logging.INFO
+        log.log(level, "hop %s failed: %s", step.hop.name, failure.sentence)
         if failure.retry_after is not None:
             at = datetime.now(timezone.utc) + timedelta(seconds=min(failure.retry_after, 10**8))
             self._retry_at = at if self._retry_at is None else min(at, self._retry_at)

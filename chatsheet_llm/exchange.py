@@ -167,10 +167,9 @@ class Exchange:
     # --- streams
 
     def _must_stream(self, response: httpx2.Response) -> None:
-        kind = response.headers.get("content-type", "")
-        # A gateway may leave the type out; one that names another type means it.
-        if kind and "event-stream" not in kind:
-            raise HopFault(_protocol("html" if "html" in kind else "no_stream", response))
+        # A gateway may leave the type out or name a wrong one, so the events decide; but a page never holds any.
+        if "html" in response.headers.get("content-type", ""):
+            raise HopFault(_protocol("html", response))
 
     def _relay(self, step: Send, response: httpx2.Response) -> Relay:
         mode: Mode = step.hop.mode or "chat"

@@ -192,9 +192,11 @@ class _Plan:
             if found is not None:
                 return found
         waiting = [other for other in others if self.domains.throttled(other)]
-        if row.same == "hint" and again and self._pays(hop, failure):
-            if not self.domains.throttled(hop):
-                yield from self._sleep(self.policy.wait_throttled(state), row.sentence)
+        named = failure.retry_after or self.domains.throttled(hop)
+        pause = 0.0 if named else self.policy.wait_throttled(state)
+        if row.same == "hint" and again and self._fits(pause) and self._pays(hop, failure):
+            if pause:
+                yield from self._sleep(pause, row.sentence)
             waiting.append(hop)
         return (yield from self._wait_for(waiting))
 

@@ -22,7 +22,6 @@ ERRORS: Mapping[str, type[CallError]] = {
     "connect_timeout": errors.HopTimeoutError,
     "write_timeout": errors.HopTimeoutError,
     "read_timeout": errors.HopTimeoutError,
-    "timeout_408": errors.HopTimeoutError,
     "gateway_timeout": errors.ProviderError,
     "refused": errors.HopConnectionError,
     "connect": errors.HopConnectionError,

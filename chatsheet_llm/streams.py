@@ -36,7 +36,8 @@ class Relay:
 
     ``committed`` turns true with the first content: what :meth:`feed` has returned by then must be delivered before
     anything else, and no other hop may answer any more.  Raises :class:`HopFault` for an error event, an event that is
-    no JSON, and an end without the terminal event.
+    no JSON, and an end without the terminal event.  A fault behind content in the same bytes waits for :meth:`settle`,
+    so that the outcome does not hang on how the bytes were cut.
     """
 
     def __init__(self, mode: Mode, caller: Mode, headers: Mapping[str, str], bridge: StreamBridge | None) -> None:
@@ -47,6 +48,8 @@ class Relay:
         self._decoder = Decoder()
         self._watch = WATCHES[mode]()
         self._bare_failure = False
+        self._events = 0
+        self._late: HopFault | None = None
 
     @property
     def partial(self) -> str:
@@ -64,18 +67,37 @@ class Relay:
             events = self._decoder.feed(chunk)
         except UnicodeDecodeError:
             raise self._fault("bad_event") from None
-        return b"".join(self._pass(event) for event in events)
+        made = []
+        try:
+            for event in events:
+                made.append(self._pass(event))  # noqa: PERF401  what came before a fault is kept
+        except HopFault as fault:
+            if not self.committed:
+                raise
+            self._late = fault
+        return b"".join(made)
+
+    def settle(self) -> None:
+        """Raise the fault that stood behind the content which :meth:`feed` returned last."""
+        if self._late is not None:
+            raise self._late
 
     def end(self) -> bytes:
         """Hear that the hop's stream is over, and return the last bytes for the caller."""
         if self._bare_failure:
             raise self._fault("rate" if "retry-after" in self._headers else "stream_error")
         if not self.whole:
-            raise self._fault("truncated")
+            raise self._fault("truncated" if self._events or self._named_stream else "no_stream")
         # Written by us, after the proof of wholeness: gateways leave it out, or send it after a cut.
         return encode(Event(None, DONE)) if self._caller == "chat" else b""
 
+    @property
+    def _named_stream(self) -> bool:
+        kind = self._headers.get("content-type", "")
+        return not kind or "event-stream" in kind
+
     def _pass(self, event: Event) -> bytes:
+        self._events += 1
         if event.data.startswith(DONE):
             return b""
         try:
@@ -161,10 +183,13 @@ class SyncBody(_Body, httpx2.SyncByteStream):
                     made = self._next()
             except Exception as error:  # noqa: BLE001  what is no fault of the hop is raised as it is
                 self._upstream.close()
-                # The cause holds the request with its credential; the sentence in our error is enough.
-                raise self._interrupted(error) from None
-            if made:
-                yield made
+                failed = self._interrupted(error)
+            else:
+                if made:
+                    yield made
+                continue
+            # Out here, so that it has no context: that holds the request with its credential.
+            raise failed
 
     def close(self) -> None:
         """Give the connection back: at once where the stream is whole, else by closing it."""
@@ -175,6 +200,7 @@ class SyncBody(_Body, httpx2.SyncByteStream):
         self._upstream.close()
 
     def _next(self) -> bytes:
+        self._relay.settle()
         chunk = next(self._chunks, None)
         if chunk is None:
             self._over = True
@@ -210,9 +236,12 @@ class AsyncBody(_Body, httpx2.AsyncByteStream):
                     made = await self._next()
             except Exception as error:  # noqa: BLE001  what is no fault of the hop is raised as it is
                 await self._upstream.aclose()
-                raise self._interrupted(error) from None
-            if made:
-                yield made
+                failed = self._interrupted(error)
+            else:
+                if made:
+                    yield made
+                continue
+            raise failed
 
     async def aclose(self) -> None:
         """Give the connection back: at once where the stream is whole, else by closing it."""
@@ -223,6 +252,7 @@ class AsyncBody(_Body, httpx2.AsyncByteStream):
         await self._upstream.aclose()
 
     async def _next(self) -> bytes:
+        self._relay.settle()
         chunk = await anext(self._chunks, None)
         if chunk is None:
             self._over = True

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from chatsheet_llm.endpoint_settings import EndpointSettings
 from chatsheet_llm.errors import SettingsError
-from chatsheet_llm.models import EndpointSettings, ModelSpec, Registry, load_models
+from chatsheet_llm.models import ModelSpec, Registry
+from chatsheet_llm.models_file import load_models
 
 Load = Callable[..., Registry]
 

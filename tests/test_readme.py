@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from chatsheet_llm.sandbox import Sandbox
-from chatsheet_llm.settings import VARIABLES
+from chatsheet_llm.variables import VARIABLES
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
 

@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+import chatsheet_llm
+from chatsheet_llm.endpoint_settings import EndpointSettings
 from chatsheet_llm.errors import SettingsError
-from chatsheet_llm.settings import VARIABLES, EndpointSettings, Settings
+from chatsheet_llm.settings import Settings
+from chatsheet_llm.variables import VARIABLES
 
 AZURE = "https://my-resource.openai.azure.com"
 LITELLM = "https://litellm.example.com"
@@ -639,7 +642,7 @@ def test_no_secret_shows_in_a_traceback_with_locals(monkeypatch: pytest.MonkeyPa
 
     error = caught.value
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
-    ours = [frame for frame in shown.stack if frame.filename.endswith("settings.py") and "tests" not in frame.filename]
+    ours = [frame for frame in shown.stack if Path(frame.filename).parent == Path(chatsheet_llm.__file__).parent]
     assert ours
     assert "hush" not in "".join(map(str, (frame.locals for frame in ours)))
     assert (error.__cause__, error.__context__) == (None, None)

@@ -14,8 +14,8 @@ import httpx2
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from chatsheet_llm import sdk
+from chatsheet_llm.endpoint_settings import EndpointSettings, kind_of
 from chatsheet_llm.errors import SettingsError
-from chatsheet_llm.models import EndpointSettings, kind_of
 from chatsheet_llm.network import Network
 from chatsheet_llm.route import Mode
 
