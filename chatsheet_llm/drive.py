@@ -16,6 +16,8 @@ from chatsheet_llm.route import Attempt, Loss, Route, SendState, Skip
 from chatsheet_llm.streams import HopFault
 
 log = logging.getLogger("chatsheet_llm")
+# An application that configures logging hears of failed hops; one that does not is not written to.
+log.addHandler(logging.NullHandler())
 _T = TypeVar("_T")
 Steps = Generator[Send | Wait, None, None]
 

@@ -70,7 +70,7 @@ class Relay:
         made = []
         try:
             for event in events:
-                made.append(self._pass(event))  # noqa: PERF401  what came before a fault is kept
+                made.append(self._pass(event))
         except HopFault as fault:
             if not self.committed:
                 raise
