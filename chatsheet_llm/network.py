@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import ipaddress
+import queue
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpcore2
@@ -42,7 +46,7 @@ class Network:
     """What an endpoint's connections need: a CA bundle (path), a proxy (URL, may hold a password)."""
 
     ca_bundle: str | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
 
     def client(self) -> httpx2.Client:
         """Return a synchronous client.  Raises SettingsError for a CA bundle that cannot be loaded."""
@@ -93,6 +97,29 @@ def _left(timeout: float | None, late: type[Exception]) -> float | None:
     return left if timeout is None else min(timeout, left)
 
 
+def _addresses(host: str, port: int, timeout: float | None) -> list[str]:
+    """Return the host's addresses.  The system's resolver knows no timeout, so it runs in a thread that may be left."""
+    found: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
+
+    def resolve() -> None:
+        try:
+            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.put(list(dict.fromkeys(str(info[4][0]) for info in infos)))
+        except OSError as error:
+            found.put(error)
+
+    with contextlib.suppress(ValueError):
+        return [str(ipaddress.ip_address(host))]
+    threading.Thread(target=resolve, name=f"resolve {host}", daemon=True).start()
+    try:
+        answer = found.get(timeout=timeout)
+    except queue.Empty:
+        raise httpcore2.ConnectTimeout(f"the name {host} did not resolve in time") from None
+    if isinstance(answer, OSError):
+        raise httpcore2.ConnectError(str(answer)) from answer
+    return answer
+
+
 class _Stream(httpcore2.NetworkStream):
     def __init__(self, inner: httpcore2.NetworkStream) -> None:
         self._inner = inner
@@ -128,8 +155,14 @@ class _Backend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        left = _left(timeout, httpcore2.ConnectTimeout)
-        return _Stream(self._inner.connect_tcp(host, port, left, local_address, socket_options))
+        failed: Exception | None = None
+        for address in _addresses(host, port, _left(timeout, httpcore2.ConnectTimeout)):
+            left = _left(timeout, httpcore2.ConnectTimeout)
+            try:
+                return _Stream(self._inner.connect_tcp(address, port, left, local_address, socket_options))
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failed = error
+        raise failed or httpcore2.ConnectError(f"{host} has no address")
 
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
