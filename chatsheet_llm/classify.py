@@ -223,7 +223,7 @@ def _parsed(body: bytes | str | object) -> tuple[object, str]:
         return body, json.dumps(body, default=str)
     try:
         return json.loads(body), body
-    except ValueError:
+    except (RecursionError, ValueError):
         return None, body
 
 
@@ -304,6 +304,7 @@ _BY_EXCEPTION: Mapping[str, tuple[str, SendState]] = {
 }
 _TEXT_IN_EXCEPTION: tuple[tuple[str, str], ...] = (
     ("CERTIFICATE_VERIFY_FAILED", "tls_trust"),
+    ("did not resolve: ", "dns"),
     ("Name or service not known", "dns"),
     ("nodename nor servname", "dns"),
     ("Temporary failure in name resolution", "dns"),

@@ -264,7 +264,7 @@ class _Facade(Generic[_Http]):
     ) -> Dispatch:
         """Return the hops that a request would take, and the rule of each, without any network.
 
-        ``body`` is the request's JSON body, a ``chatsheet`` block included; ``fields`` are further fields of it, so that
+        ``body`` is the request's JSON body, a ``chatsheet`` block included; ``fields`` are further fields, so that
         ``client.plan(model=..., messages=...)`` reads like the call.
         """
         whole = {**(body or {}), **fields}

@@ -22,6 +22,10 @@ RESTARTABLE = frozenset({"/chat/completions", "/responses", "/embeddings", "/mod
 """The paths where another hop may answer after one failed: they change nothing that only the first hop knows of."""
 
 
+CAPABILITY = "capability"
+"""The rule of a hop that was left out because of the capability table."""
+
+
 class Reachable(Protocol):
     """What dispatch needs to know of an endpoint."""
 
@@ -121,22 +125,27 @@ def dispatch(
     """
     spec = registry.get(call.model) if call.model is not None else None
     entries = call.chain or (spec.chain if spec is not None else None) or tuple(chain)
-    hops: list[Hop] = []
-    skipped: list[Skip] = []
-    lost: list[Loss] = []
-    for entry in _expanded(entries, registry):
-        name, wanted = parse_hop(entry, endpoints, known)
-        if name not in endpoints:
-            skipped.append(Skip(entry, "not configured", f"endpoint {name!r} is not configured"))
-            continue
-        made = _hop(call, entry, endpoints[name], wanted, spec)
-        if isinstance(made, Hop):
-            if all(made.surface != hop.surface for hop in hops):
-                hops.append(made)
-            continue
-        skip, losses = made
-        skipped.append(skip)
-        lost.extend(losses)
+    hops: list[Hop]
+    skipped: list[Skip]
+    lost: list[Loss]
+    # The table is a hint: where heeding it leaves no hop, the hops it would leave out are tried after all.
+    for heed in (True, False):
+        hops, skipped, lost = [], [], []
+        for entry in _expanded(entries, registry):
+            name, wanted = parse_hop(entry, endpoints, known)
+            if name not in endpoints:
+                skipped.append(Skip(entry, "not configured", f"endpoint {name!r} is not configured"))
+                continue
+            made = _hop(call, entry, endpoints[name], wanted, spec, heed=heed)
+            if isinstance(made, Hop):
+                if all(made.surface != hop.surface for hop in hops):
+                    hops.append(made)
+                continue
+            skip, losses = made
+            skipped.append(skip)
+            lost.extend(losses)
+        if hops or lost or all(skip.rule != CAPABILITY for skip in skipped):
+            break
     if call.path not in RESTARTABLE:
         hops = hops[:1]
     return Dispatch(tuple(hops), tuple(skipped), tuple(dict.fromkeys(lost)))
@@ -172,7 +181,7 @@ def _expanded(entries: Iterable[str], registry: Registry) -> Iterable[str]:
 
 
 def _hop(
-    call: Call, entry: str, endpoint: Reachable, wanted: Mode | None, spec: ModelSpec | None
+    call: Call, entry: str, endpoint: Reachable, wanted: Mode | None, spec: ModelSpec | None, *, heed: bool
 ) -> Hop | tuple[Skip, tuple[Loss, ...]]:
     if call.format is None:
         reason = endpoint.refuses(call.path, None)
@@ -180,13 +189,18 @@ def _hop(
             return Skip(entry, "path", reason), ()
         model = _deployment(call, endpoint, spec)
         named = {**call.body, "model": model} if call.body is not None and model is not None else call.body
-        return _made(endpoint, None, model, "path is passed through", named, ())
+        return _made(endpoint, None, model, "path is passed through", named, (), call.path.split("/")[1])
     base = (spec.base_model or spec.api_model if spec is not None else None) or call.model
     capability = capability_of(base)
     mode, rule = _mode(call, wanted, spec, capability, endpoint)
-    reason = _ineligible(call, mode, rule, wanted, spec, capability, endpoint)
+    reason = _ineligible(call, mode, rule, wanted, endpoint)
     if reason is not None:
         return Skip(f"{endpoint.name}/{mode}", rule, reason), ()
+    doubt = None if call.mode or (spec is not None and spec.mode) else _doubt(call, mode, capability)
+    if doubt is not None and heed:
+        return Skip(f"{endpoint.name}/{mode}", CAPABILITY, doubt), ()
+    if doubt is not None:
+        rule = f"{rule}, although {doubt}"
     bridge = BRIDGES.get((call.format, mode))
     if mode != call.format and bridge is None:
         return Skip(f"{endpoint.name}/{mode}", "bridge", f"no bridge from {call.format} to {mode} requests"), ()
@@ -213,10 +227,10 @@ def _hop(
 
 def _made(
     endpoint: Reachable, mode: Mode | None, model: str | None, rule: str, body: Mapping[str, object] | None,
-    losses: tuple[Loss, ...],
+    losses: tuple[Loss, ...], resource: str = "",
 ) -> Hop:  # fmt: skip
     name = f"{endpoint.name}/{mode}" if mode is not None else endpoint.name
-    surface = f"{endpoint.origin} {mode or '*'} {model or '*'}"
+    surface = f"{endpoint.origin} {mode or f'/{resource}'} {model or '*'}"
     return Hop(name, endpoint.name, mode, model, rule, endpoint.origin, surface, endpoint.max_attempts, body, losses)
 
 
@@ -229,14 +243,14 @@ def _deployment(call: Call, endpoint: Reachable, spec: ModelSpec | None) -> str 
 def _mode(
     call: Call, wanted: Mode | None, spec: ModelSpec | None, capability: Capability | None, endpoint: Reachable
 ) -> tuple[Mode, str]:
-    """Choose the API.  Explicit first (call, hop, model entry), then what the model speaks, then the caller's own."""
+    """Choose the API.  Explicit first (call, model entry, hop), then what the model speaks, then the caller's own."""
     own: Mode = call.format or "chat"
     if call.mode is not None:
         return call.mode, "the call sets the mode"
-    if wanted is not None:
-        return wanted, "the hop names the mode"
     if spec is not None and spec.mode is not None:
         return spec.mode, "the model entry sets the mode"
+    if wanted is not None:
+        return wanted, "the hop names the mode"
     speaks = [mode for mode in endpoint.modes if capability is None or mode in capability.apis or mode == "messages"]
     if own in speaks and not (own == "chat" and _tools_with_effort(call, capability)):
         return own, "the caller's own format"
@@ -247,18 +261,17 @@ def _mode(
     return endpoint.modes[0], "the endpoint's default"
 
 
-def _ineligible(
-    call: Call, mode: Mode, rule: str, wanted: Mode | None, spec: ModelSpec | None, capability: Capability | None,
-    endpoint: Reachable,
-) -> str | None:  # fmt: skip
+def _ineligible(call: Call, mode: Mode, rule: str, wanted: Mode | None, endpoint: Reachable) -> str | None:
     if mode not in endpoint.modes:
         return f"endpoint {endpoint.name!r} does not speak {mode}"
     if wanted is not None and wanted != mode:
         return f"{rule} to {mode}"
-    reason = endpoint.refuses(call.path, mode)
-    if reason is not None:
-        return reason
-    if call.mode is not None or (spec is not None and spec.mode is not None) or capability is None:
+    return endpoint.refuses(call.path, mode)
+
+
+def _doubt(call: Call, mode: Mode, capability: Capability | None) -> str | None:
+    """Return why the capability table says that this API will not serve the request, or None."""
+    if capability is None:
         return None
     if mode not in capability.apis and mode != "messages":
         return f"{call.model} speaks {' and '.join(sorted(capability.apis))}, not {mode}"

@@ -157,7 +157,7 @@ class Exchange:
             raise HopFault(_protocol("empty", response))
         try:
             body = json.loads(content)
-        except ValueError:
+        except (RecursionError, ValueError):
             html = "html" in response.headers.get("content-type", "") or content.lstrip()[:1] == b"<"
             raise HopFault(_protocol("html" if html else "garbage", response)) from None
         if not isinstance(body, Mapping):

@@ -31,11 +31,13 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def _number(value: str) -> float | None:
-    try:
-        number = max((float(part) for part in value.split(",") if part.strip()), default=-1.0)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
+    numbers = []
+    for part in value.split(","):
+        try:
+            numbers.append(float(part))
+        except ValueError:
+            continue
+    return max((number for number in numbers if math.isfinite(number) and number >= 0), default=None)
 
 
 def _until(value: str, date: str | None, now: datetime) -> float | None:
@@ -46,7 +48,7 @@ def _until(value: str, date: str | None, now: datetime) -> float | None:
 def _date(value: str) -> datetime | None:
     try:
         parsed = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
 

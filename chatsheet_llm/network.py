@@ -99,14 +99,14 @@ def _left(timeout: float | None, late: type[Exception]) -> float | None:
 
 def _addresses(host: str, port: int, timeout: float | None) -> list[str]:
     """Return the host's addresses.  The system's resolver knows no timeout, so it runs in a thread that may be left."""
-    found: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
+    found: queue.SimpleQueue[list[str] | str] = queue.SimpleQueue()
 
     def resolve() -> None:
         try:
             infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             found.put(list(dict.fromkeys(str(info[4][0]) for info in infos)))
-        except OSError as error:
-            found.put(error)
+        except Exception as error:  # noqa: BLE001  a label too long is a UnicodeError; whatever it is, somebody waits
+            found.put(f"the name {host} did not resolve: {error}")
 
     with contextlib.suppress(ValueError):
         return [str(ipaddress.ip_address(host))]
@@ -115,8 +115,8 @@ def _addresses(host: str, port: int, timeout: float | None) -> list[str]:
         answer = found.get(timeout=timeout)
     except queue.Empty:
         raise httpcore2.ConnectTimeout(f"the name {host} did not resolve in time") from None
-    if isinstance(answer, OSError):
-        raise httpcore2.ConnectError(str(answer)) from answer
+    if isinstance(answer, str):
+        raise httpcore2.ConnectError(answer)
     return answer
 
 

@@ -102,7 +102,7 @@ class Relay:
             return b""
         try:
             parsed: object = json.loads(event.data)
-        except ValueError:
+        except (RecursionError, ValueError):
             parsed = None
         if not isinstance(parsed, Mapping):
             raise self._fault("bad_event")

@@ -18,7 +18,7 @@ def client(url, **options):
 
 
 def test_a_resolver_that_hangs_does_not_outlast_the_deadline(monkeypatch):
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(1.5))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(1.5) or [])
     begun = time.monotonic()
 
     with pytest.raises(DeadlineExceededError) as caught:
@@ -38,6 +38,15 @@ def test_a_name_that_does_not_exist_is_told_as_such(monkeypatch):
         client("http://proxy.test:4000").chat.completions.create(model="gpt-5", messages=MESSAGES)
 
     assert [attempt.outcome for attempt in caught.value.route.attempts] == ["dns"]
+
+
+def test_a_name_that_no_resolver_takes_is_told_as_such():
+    begun = time.monotonic()
+
+    with pytest.raises(HopUnreachableError, match="did not resolve"):
+        client(f"http://{'a' * 70}.test:4000").chat.completions.create(model="gpt-5", messages=MESSAGES)
+
+    assert time.monotonic() - begun < 1
 
 
 def test_every_address_of_a_name_is_tried(monkeypatch):

@@ -22,18 +22,18 @@ class Decoder:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._after_cr = False
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Take the next bytes and return the events that they complete."""
-        buffer = self._rest + chunk
-        held = b""
-        if b"\r" in buffer:
-            if buffer.endswith(b"\r"):
-                # It may be half of a CRLF.
-                buffer, held = buffer[:-1], b"\r"
-            buffer = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *whole, rest = buffer.split(b"\n\n")
-        self._rest = rest + held
+        if self._after_cr and chunk:
+            # The other half of a CRLF ends no second line.
+            chunk = chunk.removeprefix(b"\n")
+            self._after_cr = False
+        if b"\r" in chunk:
+            self._after_cr = chunk.endswith(b"\r")
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *whole, self._rest = (self._rest + chunk).split(b"\n\n")
         return [event for block in whole if (event := _event(block)) is not None]
 
     @property
