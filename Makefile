@@ -16,7 +16,7 @@ BUILD   = python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" .ci/ven
 INPUTS := pyproject.toml constraints.txt .ci/venv.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test integration lint style types check sdk-range cassettes constraints clean force
+.PHONY: help setup demo test integration frameworks lint style types check sdk-range cassettes constraints clean force
 
 force:
 
@@ -34,6 +34,10 @@ $(VENV)/.ready: $(INPUTS)
 $(LOWEST)/.ready: $(INPUTS) constraints-lowest.txt
 	@$(BUILD) "$(LOWEST)" constraints.txt constraints-lowest.txt
 
+# Frameworks and what they pin, apart from the development environment and from each other.
+.venv-%/.ready: $(INPUTS) tests/integration/requirements-%.txt
+	@$(BUILD) .venv-$* constraints.txt --requirement tests/integration/requirements-$*.txt
+
 setup: $(VENV)/.ready ## create or refresh the environment
 	@:
 
@@ -43,8 +47,13 @@ demo: $(VENV)/.ready ## run the demo: no keys, no network
 test: $(VENV)/.ready ## run the tests that need no other program
 	@$(BIN)/python $(PYTEST) -m "not integration" $(ARGS)
 
-integration: $(VENV)/.ready ## run the tests against the real LiteLLM proxy (the first time installs it)
-	@$(BIN)/python $(PYTEST) -m integration tests/integration $(ARGS)
+integration: $(VENV)/.ready ## run the tests against the real LiteLLM proxy and with frameworks (the first time installs them)
+	@$(BIN)/python $(PYTEST) -m integration tests/integration --ignore-glob "*/test_framework*.py" $(ARGS)
+	@$(MAKE) --no-print-directory frameworks ARGS=
+
+frameworks: .venv-frameworks/.ready .venv-instructor/.ready ## run the tests with frameworks alone
+	@.venv-frameworks/bin/python $(PYTEST) -m integration tests/integration/test_frameworks.py $(ARGS)
+	@.venv-instructor/bin/python $(PYTEST) -m integration tests/integration/test_framework_instructor.py $(ARGS)
 
 lint: style types ## ruff check, ruff format --check, mypy --strict
 
@@ -70,5 +79,5 @@ constraints: ## pin the newest versions that resolve today, for PYTHONS
 	@python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" .ci/constraints.py $(PYTHONS)
 
 clean: ## remove the environments, caches and builds
-	@rm -rf .venv .venv-lowest .venv-litellm .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	@rm -rf .venv .venv-lowest .venv-litellm .venv-frameworks .venv-instructor .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -20,9 +20,10 @@ def merge(files: list[Path]) -> str:
     for file in files:
         here: dict[str, list[str]] = {}
         for line in file.read_text(encoding="utf-8").splitlines():
-            pin = line.split("#")[0].strip()
+            # A constraint has no extras, a requirement may.
+            pin = re.sub(r"\[.*?\]", "", line.split("#")[0].strip())
             if pin:
-                name = re.split(r"[=<>~!;\s\[]", pin, maxsplit=1)[0]
+                name = re.split(r"[=<>~!;\s]", pin, maxsplit=1)[0]
                 here.setdefault(re.sub(r"[-_.]+", "-", name).lower(), []).append(pin)
         pins.update(here)
     return "".join(f"{pin}\n" for name in sorted(pins) for pin in pins[name])
@@ -53,9 +54,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("constraints", type=Path, nargs="+", help="later files win")
+    parser.add_argument("--requirement", type=Path, help="what to install beside the checkout; its pins win over all")
     arguments = parser.parse_args()
     where: Path = arguments.directory
-    files: list[Path] = arguments.constraints
+    requirement: Path | None = arguments.requirement
+    more = [] if requirement is None else [requirement]
+    files: list[Path] = [*arguments.constraints, *more]
     python = where / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
     usable = same_python(python)
@@ -77,7 +81,8 @@ def main() -> None:
     pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
     names = " and ".join(str(file) for file in files)
     run(
-        [*pip, "install", "--quiet", "--editable", ".[dev]", "--constraint", str(merged)],
+        [*pip, "install", "--quiet", "--editable", ".[dev]", "--constraint", str(merged)]
+        + [argument for file in more for argument in ("--requirement", str(file))],
         f"could not install .[dev] into {where} with the pins of {names}; the lines above are pip's",
     )
     run([*pip, "check"], f"{where} was installed but its packages contradict each other; the lines above are pip's")

@@ -34,6 +34,8 @@
         └── StreamInterrupted             (openai.APIConnectionError)  ``.partial`` holds the text delivered so far
             └── StreamTruncated                                        the stream ended without its terminal event
 
+Where the HTTP status says something else than the tree, the error is the SDK's class for the status as well.
+
 No error holds a credential, the request's headers or its body: ``.request`` is method and URL, ``.response`` the
 status, an allow-listed set of headers and the provider's own body.  All of them pickle.
 """
@@ -42,7 +44,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import httpx2
 import openai
@@ -54,16 +56,54 @@ _E = TypeVar("_E", bound="ChatsheetError")
 _NO_URL = "https://chatsheet.invalid/"
 
 
+_BY_STATUS: Mapping[int, type[openai.APIStatusError]] = {
+    400: openai.BadRequestError,
+    401: openai.AuthenticationError,
+    403: openai.PermissionDeniedError,
+    404: openai.NotFoundError,
+    409: openai.ConflictError,
+    422: openai.UnprocessableEntityError,
+    429: openai.RateLimitError,
+}
+
+
+def with_status(cls: type[_E], status: int | None) -> type[_E]:
+    """Return the class, joined with the SDK's own class for this HTTP status where it is not that already.
+
+    What a fault is and which status it comes with are two things: a gateway says "no such model" with a 400.  The name
+    stays, and it pickles.
+    """
+    if status is None or status < 300:
+        return cls
+    also = _BY_STATUS.get(status, openai.InternalServerError if status >= 500 else openai.APIStatusError)
+    return cls if issubclass(cls, also) else _joined(cls, also)
+
+
+_JOINED: dict[tuple[object, object], type[ChatsheetError]] = {}
+
+
+def _joined(cls: type[_E], also: type[openai.APIStatusError]) -> type[_E]:
+    made = _JOINED.get((cls, also))
+    if made is None:
+        body = {"__doc__": cls.__doc__, "__module__": cls.__module__, "_also": (cls, also)}
+        made = _JOINED.setdefault((cls, also), type(cls.__name__, (cls, also), body))
+    return cast("type[_E]", made)
+
+
 class ChatsheetError(openai.OpenAIError):
     """Base of everything this library raises.  ``route`` says what was tried; it is empty where nothing was."""
 
     route: Route = Route()
 
+    _also: ClassVar[tuple[type[ChatsheetError], type[openai.APIStatusError]] | None] = None
+    """Of a class made by :func:`with_status`: what it was made of."""
+
     def __reduce__(self) -> tuple[Callable[..., ChatsheetError], tuple[Any, ...]]:
-        return _rebuild, (type(self), self.args, dict(self.__dict__))
+        return _rebuild, (self._also or type(self), self.args, dict(self.__dict__))
 
 
-def _rebuild(cls: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
+def _rebuild(made: type[_E] | tuple[type[_E], type[openai.APIStatusError]], args: tuple[Any, ...], state: Any) -> _E:
+    cls = _joined(*made) if isinstance(made, tuple) else made
     error = cls.__new__(cls, *args)
     error.args = args
     error.__dict__.update(state)

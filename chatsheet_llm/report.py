@@ -122,7 +122,7 @@ def _what_to_set(dispatch: Dispatch, unconfigured: Mapping[str, str]) -> str:
 
 
 def _made(cls: type[_E], failure: Failure, route: Route) -> _E:
-    return cls(
+    return errors.with_status(cls, failure.status)(
         _message(failure, route),
         route=route,
         status=failure.status,

@@ -1,0 +1,440 @@
+"""Every private symbol of the SDKs and their HTTP library that `sdk.py` touches still is what we take it for."""
+
+from __future__ import annotations
+
+import ast
+import pickle
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anthropic
+import httpcore2
+import httpx2
+import openai
+import pydantic
+import pytest
+from openai._response import StreamedBinaryAPIResponse
+from openai.types import CreateEmbeddingResponse
+from openai.types.chat import ChatCompletion
+
+import chatsheet_llm
+from chatsheet_llm import ChatClient, Route, sdk
+from chatsheet_llm.sandbox import Sandbox
+
+PACKAGE = Path(chatsheet_llm.__file__).parent
+VENDORS = ("openai", "anthropic", "httpx2", "httpcore2", "pydantic")
+ROUTE = Route(seconds=1.5)
+HELLO: dict[str, Any] = {"model": "gpt-5", "messages": [{"role": "user", "content": "Hello"}]}
+TIMEOUT = httpx2.Timeout(10.0)
+
+_T = TypeVar("_T", bound=Callable[..., object])
+contracts: dict[str, str] = {}
+
+
+def contract(*symbols: str) -> Callable[[_T], _T]:
+    """Say which private symbols a test stands for."""
+
+    def note(test: _T) -> _T:
+        contracts.update(dict.fromkeys(symbols, test.__name__))
+        return test
+
+    return note
+
+
+# --- which symbols there are ----------------------------------------------------------------------------------------
+
+
+def private_imports(file: Path) -> set[str]:
+    """The names that a file imports from a vendor's private modules, or private names from its public ones."""
+    return {
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in VENDORS
+        for alias in node.names
+        if any(part.startswith("_") for part in (*node.module.split("."), alias.name))
+    }
+
+
+def private_attributes(file: Path) -> set[str]:
+    """The private attributes that a file takes from other objects than its own, by dot or by name."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[a-z_]+", node.value):
+            found.add(node.value)
+    # Not those of the language itself, such as `__name__`.
+    return {name for name in found if name.startswith("_") and not hasattr(type, name)}
+
+
+def test_every_private_symbol_in_sdk_py_has_its_contract_test() -> None:
+    file = PACKAGE / "sdk.py"
+
+    assert private_imports(file) | private_attributes(file) == set(contracts)
+
+
+def test_no_other_module_imports_a_private_name() -> None:
+    others = {file.name: private_imports(file) for file in PACKAGE.rglob("*.py") if file.name != "sdk.py"}
+
+    assert {name: found for name, found in others.items() if found} == {}
+
+
+# --- a request ------------------------------------------------------------------------------------------------------
+
+
+class Asked(Exception):
+    """Carries what a resource hands to `request()`."""
+
+    def __init__(self, cast_to: type[Any], options: Any, stream: bool, stream_cls: type[Any] | None) -> None:
+        super().__init__()
+        self.cast_to, self.options, self.stream, self.stream_cls = cast_to, options, stream, stream_cls
+
+
+class Listener(openai.OpenAI):
+    """Raises what it is asked for: a resource that goes another way than through `request()` cannot be heard."""
+
+    def request(
+        self, cast_to: type[Any], options: Any, *, stream: bool = False, stream_cls: type[Any] | None = None
+    ) -> Any:
+        raise Asked(cast_to, options, stream, stream_cls)
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with Listener(api_key="unused", base_url="http://127.0.0.1:9/v1") as client:
+        yield client
+
+
+def asked(call: Callable[..., object], **arguments: Any) -> Asked:
+    with pytest.raises(Asked) as caught:
+        call(**arguments)
+    return caught.value
+
+
+@contract("openai._models.FinalRequestOptions")
+def test_options_hold_what_the_resources_were_given(listener: Listener) -> None:
+    told = asked(
+        listener.chat.completions.create,
+        **HELLO,
+        stream=True,
+        extra_body={"mine": 1},
+        extra_query={"q": "1"},
+        timeout=3,
+    )
+    options = told.options
+    bare = asked(listener.models.list).options
+
+    assert isinstance(options, sdk.FinalRequestOptions)
+    assert (options.method.lower(), options.url, options.params) == ("post", "/chat/completions", {"q": "1"})
+    assert sdk.body_of(options) == {**HELLO, "stream": True, "mine": 1}
+    assert sdk.timeout_of(options) == 3
+    assert sdk.retries_of(options, 7) == 7
+    assert (told.stream, told.cast_to) == (True, ChatCompletion)
+    assert (sdk.body_of(bare), sdk.timeout_of(bare), sdk.headers_of(bare), sdk.raw_marker(bare)) == (
+        None,
+        None,
+        {},
+        None,
+    )
+
+
+@contract("openai._models.FinalRequestOptions")
+def test_a_copy_of_options_leaves_the_first_as_they_are(listener: Listener) -> None:
+    first = asked(listener.chat.completions.create, **HELLO).options
+    second = sdk.copied(first)
+    second.url, second.max_retries = "/elsewhere", 3
+
+    assert (first.url, sdk.retries_of(first, 1), sdk.retries_of(second, 1)) == ("/chat/completions", 1, 3)
+
+
+@contract("openai._types.NotGiven", "openai._types.Omit")
+def test_what_was_not_given_and_what_shall_be_left_out_are_the_sdk_s_own_types(listener: Listener) -> None:
+    told = asked(listener.chat.completions.create, **HELLO, extra_headers={"Authorization": openai.omit})
+
+    assert vars(sdk)["NotGiven"] is openai.NotGiven
+    assert isinstance(openai.omit, sdk.Omit)
+    assert isinstance(sdk.headers_of(told.options)["Authorization"], sdk.Omit)
+    assert isinstance(told.options.timeout, openai.NotGiven)
+
+
+@pytest.mark.parametrize(
+    ("name", "marker"), [("with_raw_response", "true"), ("with_streaming_response", "stream"), (None, None)]
+)
+@contract("openai._constants.RAW_RESPONSE_HEADER")
+def test_the_marker_of_a_raw_response_is_read_and_kept_from_the_hop(
+    listener: Listener, name: str | None, marker: str | None
+) -> None:
+    resource = listener.chat.completions
+    create: Any = (getattr(resource, name) if name else resource).create
+
+    def call() -> object:
+        made = create(**HELLO, extra_headers={"x-mine": "1"})
+        return made.__enter__() if name == "with_streaming_response" else made
+
+    options = asked(call).options
+
+    assert sdk.raw_marker(options) == marker
+    assert sdk.headers_of(options) == {"x-mine": "1"}
+
+
+@contract("_maybe_override_cast_to", "openai._constants.OVERRIDE_CAST_TO_HEADER")
+def test_the_type_that_a_binary_download_wants_is_read_and_taken_out(listener: Listener) -> None:
+    def download() -> object:
+        return listener.files.with_streaming_response.content("file-1").__enter__()
+
+    told, plain = asked(download), asked(listener.files.retrieve, file_id="file-1")
+    header = next(name for name in told.options.headers if "override" in name)
+
+    assert header not in sdk.headers_of(told.options)
+    assert issubclass(sdk.cast_of(listener, told.cast_to, told.options), StreamedBinaryAPIResponse)
+    assert header not in told.options.headers
+    assert sdk.cast_of(listener, plain.cast_to, plain.options) is plain.cast_to
+
+
+# --- to a hop -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _forget(box: Sandbox) -> None:
+    box.clear()
+    box.forget()
+
+
+@pytest.fixture
+def hop(box: Sandbox) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(api_key=box.api_key, base_url=f"{box.openai_url}/v1", max_retries=5) as client:
+        yield client
+
+
+def outgoing(options: sdk.FinalRequestOptions | None = None, **headers: Any) -> sdk.FinalRequestOptions:
+    return sdk.outgoing(options, method="post", url="/chat/completions", body=HELLO, headers=headers, timeout=TIMEOUT)
+
+
+@contract("openai._models.FinalRequestOptions")
+def test_a_hop_s_sdk_gives_the_raw_response_to_our_options(box: Sandbox, hop: openai.OpenAI) -> None:
+    asked_for = sdk.FinalRequestOptions.construct(method="post", url="/elsewhere", extra_json={"not": "ours"})
+    response = hop.request(httpx2.Response, outgoing(asked_for, mine="1"))
+
+    (request,) = box.requests
+    assert isinstance(response, httpx2.Response)
+    assert response.json()["object"] == "chat.completion"
+    assert (request.json, request.headers["mine"], asked_for.url) == (HELLO, "1", "/elsewhere")
+
+
+@contract("openai._types.Omit")
+def test_an_omitted_header_does_not_reach_the_hop(box: Sandbox, hop: openai.OpenAI) -> None:
+    with pytest.raises(openai.AuthenticationError):
+        hop.request(httpx2.Response, outgoing(Authorization=sdk.Omit()))
+
+    (request,) = box.requests
+    assert "authorization" not in request.headers
+
+
+@pytest.mark.parametrize("fault", ["503", "redirect"])
+@contract("openai._models.FinalRequestOptions")
+def test_a_hop_s_sdk_sends_our_options_once_and_follows_no_redirect(
+    box: Sandbox, hop: openai.OpenAI, fault: str
+) -> None:
+    box.inject("openai", fault)
+    with pytest.raises(openai.APIStatusError):
+        hop.request(httpx2.Response, outgoing())
+
+    assert [request.hop for request in box.requests] == ["openai/chat"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@contract("anthropic._models.FinalRequestOptions")
+def test_the_anthropic_sdk_gives_the_raw_response_to_our_options(box: Sandbox, stream: bool) -> None:
+    body = {**HELLO, "max_tokens": 50, "stream": stream}
+    headers: dict[str, str | sdk.Omit] = {"mine": "1", "left-out": sdk.Omit()}
+    with anthropic.Anthropic(api_key=box.api_key, base_url=box.anthropic_url, max_retries=5) as client:
+        options = sdk.anthropic_outgoing(method="post", url="/v1/messages", body=body, headers=headers, timeout=TIMEOUT)
+        response = client.request(httpx2.Response, options, stream=stream)
+        unread = stream and not response.is_stream_consumed
+        text = "".join(response.iter_text())
+        box.inject("anthropic", "529")
+        with pytest.raises(anthropic.APIStatusError):
+            client.request(httpx2.Response, options)
+
+    first, _ = box.requests
+    assert (first.json, first.headers["mine"], "left-out" in first.headers) == (body, "1", False)
+    assert unread is stream
+    assert ("message_stop" in text) is stream
+
+
+# --- an answer ------------------------------------------------------------------------------------------------------
+
+
+def response_with(body: bytes, *, marker: str | None = None, kind: str = "application/json") -> httpx2.Response:
+    return sdk.response_for(
+        status=200,
+        headers={"content-type": kind},
+        body=body,
+        url="http://127.0.0.1/",
+        marker=marker,
+        route=lambda: ROUTE,
+        seconds=1.5,
+    )
+
+
+COMPLETION = (
+    b'{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"finish_reason":"stop",'
+    b'"message":{"role":"assistant","content":"Hi"}}]}'
+)
+CHUNK = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[]}\n\ndata: [DONE]\n\n'
+
+
+@contract("_process_response")
+def test_the_sdk_builds_its_own_type_from_our_response(listener: Listener) -> None:
+    told = asked(listener.chat.completions.create, **HELLO)
+    made = sdk.finish(
+        listener, told.cast_to, told.options, response_with(COMPLETION), stream=False, stream_cls=told.stream_cls
+    )
+
+    assert isinstance(made, ChatCompletion)
+    assert made.choices[0].message.content == "Hi"
+
+
+@contract("_process_response")
+def test_the_sdk_streams_from_our_response(listener: Listener) -> None:
+    told = asked(listener.chat.completions.create, **HELLO, stream=True)
+    response = response_with(CHUNK, kind="text/event-stream")
+    made = sdk.finish(listener, told.cast_to, told.options, response, stream=True, stream_cls=told.stream_cls)
+
+    assert isinstance(made, openai.Stream)
+    assert sdk.route_of(made) is ROUTE
+    assert [chunk.id for chunk in made] == ["c"]
+
+
+@pytest.mark.parametrize("marker", ["true", "stream"])
+@contract("_process_response", "openai._constants.RAW_RESPONSE_HEADER")
+def test_the_sdk_gives_a_raw_response_where_ours_has_its_marker(listener: Listener, marker: str) -> None:
+    told = asked(listener.chat.completions.create, **HELLO)
+    response = response_with(COMPLETION, marker=marker)
+    made = sdk.finish(listener, told.cast_to, told.options, response, stream=False, stream_cls=told.stream_cls)
+
+    assert made.http_response is response
+    assert made.elapsed.total_seconds() == 1.5
+    assert sdk.route_of(made) is ROUTE
+    assert made.parse().choices[0].message.content == "Hi"
+
+
+@contract("openai._models.FinalRequestOptions")
+def test_what_is_parsed_carries_the_route_and_keeps_the_sdk_s_own_parser(listener: Listener) -> None:
+    class Answer(pydantic.BaseModel):
+        hi: int
+
+    told = asked(listener.chat.completions.parse, **HELLO, response_format=Answer)
+    sdk.with_route(told.options, lambda: ROUTE)
+    response = response_with(COMPLETION.replace(b'"Hi"', b'"{\\"hi\\":1}"'))
+    made = sdk.finish(listener, told.cast_to, told.options, response, stream=False, stream_cls=told.stream_cls)
+
+    assert made.choices[0].message.parsed == Answer(hi=1)
+    assert sdk.route_of(made) is ROUTE
+
+
+@contract("__pydantic_private__")
+def test_a_route_is_kept_by_copies_and_pickles_and_stays_out_of_the_json() -> None:
+    value = CreateEmbeddingResponse(
+        data=[],
+        model="m",
+        object="list",
+        usage={"prompt_tokens": 1, "total_tokens": 1},  # type: ignore[arg-type]
+    )
+    plain = value.to_dict()
+    sdk.attach(value, ROUTE)
+
+    assert sdk.route_of(value) is ROUTE
+    assert sdk.route_of(value.model_copy()) is ROUTE
+    assert sdk.route_of(value.model_copy(deep=True)) == ROUTE
+    assert sdk.route_of(pickle.loads(pickle.dumps(value))) == ROUTE
+    assert value.to_dict() == plain
+    assert "route" not in repr(value)
+
+
+@contract("_response", "_raw_stream")
+def test_the_sdk_s_stream_helpers_lead_to_the_route(box: Sandbox) -> None:
+    with ChatClient(api_key=box.api_key, base_url=f"{box.openai_url}/v1", chain=["openai"]) as client:
+        with client.chat.completions.stream(**HELLO) as chat:
+            of_chat = sdk.route_of(chat)
+        with client.responses.stream(model="gpt-5", input="Hello") as responses:
+            of_responses = sdk.route_of(responses)
+
+    assert (str(of_chat)[:15], str(of_responses)[:20]) == ("openai/chat 200", "openai/responses 200")
+    assert hasattr(chat, "_raw_stream")
+    assert hasattr(responses, "_response")
+
+
+# --- the HTTP library -----------------------------------------------------------------------------------------------
+
+
+class CountingBackend(httpcore2.NetworkBackend):
+    """The real one, which counts."""
+
+    def __init__(self, inner: httpcore2.NetworkBackend) -> None:
+        self.inner, self.connects = inner, 0
+
+    def connect_tcp(self, *arguments: Any, **named: Any) -> httpcore2.NetworkStream:
+        self.connects += 1
+        return self.inner.connect_tcp(*arguments, **named)
+
+
+class AsyncCountingBackend(httpcore2.AsyncNetworkBackend):
+    """The real one, which counts."""
+
+    def __init__(self, inner: httpcore2.AsyncNetworkBackend) -> None:
+        self.inner, self.connects = inner, 0
+
+    async def connect_tcp(self, *arguments: Any, **named: Any) -> httpcore2.AsyncNetworkStream:
+        self.connects += 1
+        return await self.inner.connect_tcp(*arguments, **named)
+
+
+@contract("_transport", "_pool", "_network_backend")
+def test_a_pool_connects_through_the_backend_that_was_put_in(box: Sandbox) -> None:
+    with httpx2.Client() as client:
+        (pool,) = sdk.pools(client)
+        counting = CountingBackend(sdk.backend(pool))
+        sdk.set_backend(pool, counting)
+        status = client.get(f"{box.litellm_url}/health/liveliness").status_code
+
+    assert (status, counting.connects) == (200, 1)
+
+
+@contract("_transport", "_pool", "_network_backend")
+async def test_an_asynchronous_pool_connects_through_the_backend_that_was_put_in(box: Sandbox) -> None:
+    async with httpx2.AsyncClient() as client:
+        (pool,) = sdk.pools(client)
+        counting = AsyncCountingBackend(sdk.backend(pool))
+        sdk.set_backend(pool, counting)
+        status = (await client.get(f"{box.litellm_url}/health/liveliness")).status_code
+
+    assert (status, counting.connects) == (200, 1)
+
+
+@contract("_mounts")
+def test_a_proxy_s_pool_is_found_too() -> None:
+    with httpx2.Client(proxy="http://127.0.0.1:9") as client:
+        found = list(sdk.pools(client))
+
+    assert [type(pool) for pool in found] == [httpcore2.ConnectionPool, httpcore2.HTTPProxy]
+
+
+def test_what_the_sdk_reads_from_the_environment_by_itself_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-1")
+    with openai.OpenAI(api_key="unused") as client:
+        before = (client.organization, client.project, dict(client.default_headers).get("OpenAI-Organization"))
+        sdk.forget_environment(client)
+
+        after = client.default_headers
+        assert before == ("org-1", "proj-1", "org-1")
+        assert not {"OpenAI-Organization", "OpenAI-Project"} & {k for k, v in after.items() if isinstance(v, str)}

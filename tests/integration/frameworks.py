@@ -1,0 +1,43 @@
+"""What the tests of frameworks share: a chain whose first hop is down, and which endpoints its calls came to."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.util import find_spec
+from typing import Any
+
+from chatsheet_llm import Settings
+from chatsheet_llm.sandbox import Sandbox
+
+FAILED_OVER = ["litellm", "azure"]
+"""What one call comes to: the endpoint that is down, then the one that answers."""
+NOT_HERE = "not installed here; `make frameworks` runs this file in an environment of its own"
+
+
+def module(name: str) -> Any:
+    """Return a framework's module, or None where the framework is not installed: mypy and `make test` run there."""
+    return importlib.import_module(name) if find_spec(name.partition(".")[0]) else None
+
+
+def break_first(box: Sandbox) -> Sandbox:
+    """Return the sandbox with an empty log and LiteLLM down, so that every answer is Azure's."""
+    box.clear()
+    box.forget()
+    box.inject("litellm", "503")
+    return box
+
+
+def settings(box: Sandbox) -> Settings:
+    """Return settings with the default chain: LiteLLM, then Azure."""
+    return Settings(
+        _env_file=None,
+        litellm_base_url=box.litellm_url,
+        litellm_api_key=box.api_key,
+        azure_openai_endpoint=box.azure_url,
+        azure_openai_api_key=box.api_key,
+    )
+
+
+def tried(box: Sandbox) -> list[str]:
+    """Return the endpoints that requests came to, in order."""
+    return [str(request.role) for request in box.requests]
