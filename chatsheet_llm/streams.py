@@ -99,6 +99,7 @@ class Relay:
     def _pass(self, event: Event) -> bytes:
         self._events += 1
         if event.data.startswith(DONE):
+            self._watch.done()
             return b""
         try:
             parsed: object = json.loads(event.data)

@@ -1,7 +1,7 @@
 """Judge a reply in each wire format: is this stream event content, the end, or an error; is this body an answer at all.
 
 A stream is whole only after its terminal event: a finish reason for every choice (chat), ``response.completed`` or
-``response.incomplete`` (Responses), ``message_stop`` (Messages).  ``[DONE]`` proves nothing: gateways invent it.
+``response.incomplete`` (Responses), ``message_stop`` (Messages).  ``[DONE]`` alone proves nothing: gateways invent it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ class Watch(Protocol):
 
     def see(self, event: Mapping[str, object]) -> Sight:
         """Judge the next event."""
+
+    def done(self) -> None:
+        """Hear of ``[DONE]``."""
 
 
 class ChatWatch:
@@ -57,6 +60,10 @@ class ChatWatch:
         self.whole = bool(self._finished) and self._open <= self._finished
         return "content" if content else "end" if self.whole else "preamble"
 
+    def done(self) -> None:
+        """Hear of ``[DONE]``: LiteLLM sends it with the finish of the first of several choices and of no other."""
+        self.whole = bool(self._finished)
+
 
 _CHAT_CONTENT = ("content", "refusal", "tool_calls", "function_call", "reasoning_content", "reasoning", "audio")
 
@@ -82,6 +89,9 @@ class ResponsesWatch:
             self.text.append(said)
         return "content"
 
+    def done(self) -> None:
+        """Hear of ``[DONE]``, which LiteLLM adds here and which says nothing."""
+
 
 class MessagesWatch:
     """Anthropic Messages events, ``ping`` included."""
@@ -104,6 +114,9 @@ class MessagesWatch:
         if isinstance(said := delta.get("text"), str):
             self.text.append(said)
         return "content"
+
+    def done(self) -> None:
+        """Hear of ``[DONE]``, which this format does not have."""
 
 
 WATCHES: Mapping[Mode, type[ChatWatch | ResponsesWatch | MessagesWatch]] = {
