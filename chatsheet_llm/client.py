@@ -112,6 +112,7 @@ class _Facade(Generic[_Http]):
         self._core, self._choices = core, choices
         if isinstance(timeout, NotGiven):
             timeout = httpx2.Timeout(choices.deadline, connect=core.settings.connect_timeout)
+        headers = _without_credentials(default_headers or {})
         # The SDK's own constructor, of OpenAI or AsyncOpenAI.
         cast("Any", super()).__init__(
             api_key=_PLACEHOLDER,
@@ -119,11 +120,11 @@ class _Facade(Generic[_Http]):
             webhook_secret=webhook_secret,
             timeout=timeout,
             max_retries=choices.policy.max_retries,
-            default_headers=_without_credentials(default_headers or {}),
+            default_headers=headers,
             default_query=default_query,
             http_client=core.http(first.network),
         )
-        sdk.forget_environment(cast("openai.OpenAI", self))
+        sdk.forget_environment(self, headers)
 
     def copy(
         self,

@@ -247,7 +247,12 @@ def set_backend(pool: Any, backend: httpcore2.NetworkBackend | httpcore2.AsyncNe
     pool._network_backend = backend
 
 
-def forget_environment(client: openai.OpenAI | openai.AsyncOpenAI) -> None:
-    """Undo what the SDK read from the environment by itself: an organization is OpenAI's business alone."""
-    client.organization = None
-    client.project = None
+def forget_environment(client: Any, headers: Mapping[str, str]) -> None:
+    """Undo what an SDK read from the environment by itself; ``headers`` are those that its client was given.
+
+    An organization is OpenAI's business alone, and ``OPENAI_CUSTOM_HEADERS`` may hold a credential for one server.
+    """
+    client._custom_headers = dict(headers)
+    if isinstance(client, (openai.OpenAI, openai.AsyncOpenAI)):
+        client.organization = None
+        client.project = None

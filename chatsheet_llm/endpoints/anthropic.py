@@ -36,13 +36,19 @@ class Anthropic(Endpoint):
         """Return an ``anthropic.Anthropic``."""
         import anthropic
 
-        return anthropic.Anthropic(**self._arguments(), http_client=http)
+        arguments = self._arguments()
+        client = anthropic.Anthropic(**arguments, http_client=http)
+        sdk.forget_environment(client, arguments["default_headers"])
+        return client
 
     def async_client(self, http: httpx2.AsyncClient) -> anthropic.AsyncAnthropic:
         """Return an ``anthropic.AsyncAnthropic``."""
         import anthropic
 
-        return anthropic.AsyncAnthropic(**self._arguments(), http_client=http)
+        arguments = self._arguments()
+        client = anthropic.AsyncAnthropic(**arguments, http_client=http)
+        sdk.forget_environment(client, arguments["default_headers"])
+        return client
 
     def options(self, out: Outgoing) -> Any:
         """Return options of the Anthropic SDK."""

@@ -67,22 +67,18 @@ class Azure(Endpoint):
 
     def client(self, http: httpx2.Client) -> openai.OpenAI:
         """Return ``openai.AzureOpenAI`` for a dated version, else plain ``openai.OpenAI`` on the v1 surface."""
-        made = (
-            openai.AzureOpenAI(**self._dated_arguments(self.dated), http_client=http)
-            if self.dated is not None
-            else openai.OpenAI(**self._v1_arguments(), http_client=http)
-        )
-        sdk.forget_environment(made)
+        arguments = self._arguments()
+        kind = openai.OpenAI if self.dated is None else openai.AzureOpenAI
+        made = kind(**arguments, http_client=http)
+        sdk.forget_environment(made, arguments["default_headers"])
         return made
 
     def async_client(self, http: httpx2.AsyncClient) -> openai.AsyncOpenAI:
         """Return the asynchronous client, chosen as :meth:`client` does."""
-        made = (
-            openai.AsyncAzureOpenAI(**self._dated_arguments(self.dated), http_client=http)
-            if self.dated is not None
-            else openai.AsyncOpenAI(**self._v1_arguments(), http_client=http)
-        )
-        sdk.forget_environment(made)
+        arguments = self._arguments()
+        kind = openai.AsyncOpenAI if self.dated is None else openai.AsyncAzureOpenAI
+        made = kind(**arguments, http_client=http)
+        sdk.forget_environment(made, arguments["default_headers"])
         return made
 
     def options(self, out: Outgoing) -> Any:
@@ -95,6 +91,9 @@ class Azure(Endpoint):
         if self.settings.ad_token is not None:
             return self.settings.ad_token.get_secret_value()
         return self.secret(self.settings.api_key) if self.settings.key_header == "bearer" else None
+
+    def _arguments(self) -> dict[str, Any]:
+        return self._v1_arguments() if self.dated is None else self._dated_arguments(self.dated)
 
     def _dated_arguments(self, version: str) -> dict[str, Any]:
         bearer = self._bearer()

@@ -27,14 +27,16 @@ class OpenAI(Endpoint):
 
     def client(self, http: httpx2.Client) -> openai.OpenAI:
         """Return an ``openai.OpenAI``."""
-        client = openai.OpenAI(**self._arguments(), http_client=http)
-        sdk.forget_environment(client)
+        arguments = self._arguments()
+        client = openai.OpenAI(**arguments, http_client=http)
+        sdk.forget_environment(client, arguments["default_headers"])
         return client
 
     def async_client(self, http: httpx2.AsyncClient) -> openai.AsyncOpenAI:
         """Return an ``openai.AsyncOpenAI``."""
-        client = openai.AsyncOpenAI(**self._arguments(), http_client=http)
-        sdk.forget_environment(client)
+        arguments = self._arguments()
+        client = openai.AsyncOpenAI(**arguments, http_client=http)
+        sdk.forget_environment(client, arguments["default_headers"])
         return client
 
     def _arguments(self) -> dict[str, Any]:

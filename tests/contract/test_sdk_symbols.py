@@ -428,13 +428,17 @@ def test_a_proxy_s_pool_is_found_too() -> None:
     assert [type(pool) for pool in found] == [httpcore2.ConnectionPool, httpcore2.HTTPProxy]
 
 
+@contract("_custom_headers")
 def test_what_the_sdk_reads_from_the_environment_by_itself_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
     monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-1")
-    with openai.OpenAI(api_key="unused") as client:
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Planted: planted")
+    with openai.OpenAI(api_key="unused", default_headers={"X-Kept": "1"}) as client:
         before = (client.organization, client.project, dict(client.default_headers).get("OpenAI-Organization"))
-        sdk.forget_environment(client)
+        sdk.forget_environment(client, {"X-Kept": "1"})
 
         after = client.default_headers
         assert before == ("org-1", "proj-1", "org-1")
         assert not {"OpenAI-Organization", "OpenAI-Project"} & {k for k, v in after.items() if isinstance(v, str)}
+        assert "X-Planted" not in after
+        assert after["X-Kept"] == "1"
