@@ -24,6 +24,8 @@ RESTARTABLE = frozenset({"/chat/completions", "/responses", "/embeddings", "/mod
 
 CAPABILITY = "capability"
 """The rule of a hop that was left out because of the capability table."""
+BODY = "body"
+"""The rule of a hop that was left out because the request is not of its own wire format: the caller's fault."""
 
 
 class Reachable(Protocol):
@@ -144,7 +146,8 @@ def dispatch(
             skip, losses = made
             skipped.append(skip)
             lost.extend(losses)
-        if hops or lost or all(skip.rule != CAPABILITY for skip in skipped):
+        rules = {skip.rule for skip in skipped}
+        if hops or lost or BODY in rules or CAPABILITY not in rules:
             break
     if call.path not in RESTARTABLE:
         hops = hops[:1]
@@ -210,7 +213,7 @@ def _hop(
         try:
             body, found = bridge(call.body or {})
         except FormatError as error:
-            return Skip(f"{endpoint.name}/{mode}", "bridge", f"{error.path}: {error.reason}"), ()
+            return Skip(f"{endpoint.name}/{mode}", BODY, str(error)), ()
         losses = tuple(found)
         # What we attached to an earlier reply ourselves is no wish of the caller's.
         refused = tuple(loss for loss in losses if not is_echo(loss))

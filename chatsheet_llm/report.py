@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from chatsheet_llm import errors
 from chatsheet_llm.classify import Failure
-from chatsheet_llm.dispatch import Call, Dispatch
+from chatsheet_llm.dispatch import BODY, Call, Dispatch
 from chatsheet_llm.errors import CallError
 from chatsheet_llm.faults import Kind
 from chatsheet_llm.route import Route
@@ -95,6 +95,15 @@ def no_hop(call: Call, dispatch: Dispatch, route: Route, unconfigured: Mapping[s
     elif rules == {"path"}:
         error = errors.UnsupportedPathError(
             f"no endpoint of the chain serves {call.method.upper()} {call.path} ({reasons})"
+        )
+    elif BODY in rules:
+        told = next(skip.reason for skip in dispatch.skipped if skip.rule == BODY)
+        error = errors.BadRequestError(
+            f"the request is not a valid {call.path} request: {told}",
+            route=route,
+            status=400,
+            param=told.partition(":")[0],
+            code="invalid_request",
         )
     elif dispatch.losses:
         parameters = ", ".join(dict.fromkeys(loss.path for loss in dispatch.losses))

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies, proxy_bypass
 
 from rich.text import Text
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _TICK = 0.25
 """Seconds between looks at the clock, so that Ctrl-C is heard on every platform."""
 _LAST_PORT = 65535 - 3
+Lines = queue.SimpleQueue[str | None]
+"""What the sandbox logged and nobody has printed yet; None is the end."""
 
 
 def sandbox(*, port: int, faults: Sequence[str], pace: float) -> None:
@@ -33,7 +35,7 @@ def sandbox(*, port: int, faults: Sequence[str], pace: float) -> None:
             raise UsageError(f"--port must be 0 (any) to {_LAST_PORT}, as four in a row are taken; got {port}")
         if not 0 <= pace < 3600:
             raise UsageError(f"--pace must be a number of seconds from 0 on; got {pace:g}")
-        lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        lines: Lines = queue.SimpleQueue()
         try:
             box = Sandbox(port=port, faults=_faults(faults), pace=pace, log=lines.put)
         except ValueError as error:
@@ -42,14 +44,10 @@ def sandbox(*, port: int, faults: Sequence[str], pace: float) -> None:
             box.start()
         except OSError as error:
             raise UsageError(f"--port {port}: {error.strerror or error}") from None
-        with _sigterm_as_ctrl_c(), box:
-            try:
-                _announce(box, faults)
-                while True:
-                    _log(lines, _TICK)
-            except KeyboardInterrupt:
-                _log(lines, 0)
-                show.line(show.err(), f"The sandbox ends after {len(box.requests)} requests.", "dim")
+        with _ended_by_signals(lines), box:
+            _announce(box, faults)
+            _log(lines)
+            show.line(show.err(), f"The sandbox ends after {len(box.requests)} requests.", "dim")
 
 
 def list_faults() -> None:
@@ -71,14 +69,17 @@ def _table_of_faults() -> None:
         show.line(console, told)
 
 
-def _log(lines: queue.SimpleQueue[str], patience: float) -> None:
-    """Print what was logged, until nothing more comes for this many seconds."""
+def _log(lines: Lines) -> None:
+    """Print what is logged, until the end."""
     console = show.err()
     while True:
         try:
-            show.line(console, lines.get(timeout=patience) if patience else lines.get_nowait())
+            line = lines.get(timeout=_TICK)
         except queue.Empty:
+            continue
+        if line is None:
             return
+        show.line(console, line)
 
 
 def _faults(given: Sequence[str]) -> Mapping[str, str]:
@@ -121,18 +122,24 @@ def _past_the_proxy() -> dict[str, str]:
 
 
 @contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM, which is how containers and supervisors end a program, do what Ctrl-C does."""
+def _ended_by_signals(lines: Lines) -> Iterator[None]:
+    """Let Ctrl-C, and SIGTERM with which containers and supervisors end a program, put the end behind the last line.
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
+    An ignored Ctrl-C stays ignored: a shell does that for what it runs in the background.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
         del number, frame
-        raise KeyboardInterrupt
+        lines.put(None)
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before: dict[signal.Signals, Any] = {}
     try:
+        # Only the main thread may set them.
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    before[number] = signal.signal(number, end)
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

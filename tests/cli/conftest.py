@@ -68,7 +68,8 @@ def start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
     def run(*arguments: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        told = {**os.environ, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8", **(env or {})}
+        # PYTHONUNBUFFERED empty: the command itself must see to it that text leaves in time.
+        told = {**os.environ, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "", **(env or {})}
         started.append(subprocess.Popen([sys.executable, "-c", START, *arguments], env=told, **options))
         return started[-1]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -38,6 +40,20 @@ def test_the_module_runs_as_the_command_does() -> None:
     done = python("-m", "chatsheet_llm.cli", "--version")
 
     assert (done.returncode, done.stdout) == (0, f"chatsheet-llm {__version__}\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a closed pipe is another error there")
+@pytest.mark.parametrize("arguments", [["sandbox", "--list-faults"], ["models"], ["models", "--json"]])
+def test_a_reader_who_goes_away_is_no_error(
+    start: Callable[..., subprocess.Popen[bytes]], arguments: list[str]
+) -> None:
+    process = start(*arguments)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(timeout=10)
+
+    assert (process.returncode, err) == (141, b"")
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])

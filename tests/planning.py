@@ -1,0 +1,153 @@
+"""Replay scripts through a plan with a fake clock: what was sent, what was waited for, how it ended.  No sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tenacity import wait_fixed
+
+from chatsheet_llm.classify import Failure
+from chatsheet_llm.dispatch import Hop
+from chatsheet_llm.domains import Domains
+from chatsheet_llm.faults import FAULTS
+from chatsheet_llm.plan import Failed, GaveUp, Policy, Send, Wait, plan
+from chatsheet_llm.route import Mode, SendState
+
+OK = "ok"
+POLICY = Policy(wait=wait_fixed(0.05), wait_throttled=wait_fixed(1.0))
+"""The default policy, with waits that a test can add up."""
+
+# How far a request gets with each fault, where it is not refused outright.
+_STATES: Mapping[str, SendState] = {
+    **dict.fromkeys(
+        ("dns", "refused", "connect", "connect_timeout", "tls_trust", "proxy", "credential", "pool", "encode"),
+        "not_sent",
+    ),
+    **dict.fromkeys(
+        ("write_timeout", "read_timeout", "reset", "empty", "html", "garbage", "schema", "no_stream", "truncated"),
+        "ambiguous",
+    ),
+    **dict.fromkeys(("bad_event", "stream_error", "timeout_408", "dependency", "client_closed"), "ambiguous"),
+    **dict.fromkeys(("server_error", "bad_gateway", "gateway_timeout"), "ambiguous"),
+}
+
+
+@dataclass(slots=True)
+class Clock:
+    """Monotonic seconds that move only when told to."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came of a send: ``"ok"``, a fault by its name, or a failure; and how long it took, in seconds."""
+
+    outcome: str | Failure
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Trace:
+    """What a plan did."""
+
+    sends: list[Send] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    gave_up: GaveUp | None = None
+    seconds: float = 0.0
+
+    @property
+    def hops(self) -> list[str]:
+        """The hops sent to, in order."""
+        return [send.hop.name for send in self.sends]
+
+    @property
+    def fault(self) -> str | None:
+        """The fault the call ended with, or None where it was answered."""
+        return None if self.gave_up is None else self.gave_up.failure.fault
+
+
+def hop(name: str, origin: str | None = None, *, max_attempts: int = 2) -> Hop:
+    """A hop named ``endpoint/mode``; hops of one endpoint share an origin unless told otherwise."""
+    endpoint, _, api = name.partition("/")
+    mode: Mode = "responses" if api == "responses" else "chat"
+    origin = origin or f"https://{endpoint}"
+    return Hop(name, endpoint, mode, "gpt-5", "test", origin, f"{origin} {mode} gpt-5", max_attempts)
+
+
+def chain(*names: str) -> list[Hop]:
+    """Hops by name, or the usual three."""
+    return [
+        hop(name, max_attempts=1 if name.startswith("litellm") else 2)
+        for name in names or ("litellm/chat", "azure/responses", "azure/chat")
+    ]
+
+
+def failure(fault: str, **fields: object) -> Failure:
+    """A failure with the send state that belongs to its fault."""
+    state = _STATES.get(fault, "rejected")
+    return Failure(**{"fault": fault, "send_state": state, "status": None if state == "not_sent" else 500, **fields})  # type: ignore[arg-type]
+
+
+def fresh(clock: Clock, jitter: float = 0.0) -> Domains:
+    """Domains about which nothing is known yet."""
+    return Domains(clock, lambda: jitter)
+
+
+def replay(
+    hops: Sequence[Hop],
+    script: Sequence[str | Failure | Came] | Mapping[str, str | Failure | Came],
+    *,
+    clock: Clock | None = None,
+    domains: Domains | None = None,
+    policy: Policy = POLICY,
+    deadline: float = 120.0,
+    side_effects: bool = False,
+) -> Trace:
+    """Run one call.  ``script`` gives what comes of each send in order, or of every send to a hop by its name.
+
+    Raises AssertionError where the plan sends more often than the script has answers.
+    """
+    clock = clock or Clock()
+    left = list(script) if not isinstance(script, Mapping) else []
+    trace, begun = Trace(), clock.now
+    steps = plan(
+        hops,
+        domains or fresh(clock),
+        policy=policy,
+        deadline_at=clock.now + deadline,
+        side_effects=side_effects,
+        clock=clock,
+    )
+    failed: Failed | None = None
+    try:
+        while True:
+            step = next(steps) if failed is None else steps.throw(failed)
+            failed = None
+            if isinstance(step, Wait):
+                trace.waits.append(step.seconds)
+                clock.now += step.seconds
+                continue
+            trace.sends.append(step)
+            assert isinstance(script, Mapping) or left, f"an unexpected send to {step.hop.name}, after {trace.hops}"
+            told = script[step.hop.name] if isinstance(script, Mapping) else left.pop(0)
+            came = told if isinstance(told, Came) else Came(told)
+            clock.now += min(came.seconds, step.timeout)
+            if came.outcome == OK:
+                continue
+            failed = Failed(came.outcome if isinstance(came.outcome, Failure) else failure(came.outcome))
+    except StopIteration:
+        pass
+    except GaveUp as gave_up:
+        trace.gave_up = gave_up
+    trace.seconds = clock.now - begun
+    return trace
+
+
+def faults_of(*kinds: str) -> list[str]:
+    """The names of all faults of these kinds."""
+    return [name for name, row in FAULTS.items() if row.kind in kinds]

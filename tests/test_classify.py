@@ -1,0 +1,436 @@
+"""Classification: documented error bodies, stream events and exceptions, each to its fault.
+
+The bodies are built from documented facts, not recorded.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from collections.abc import Mapping
+
+import anthropic
+import httpx2
+import openai
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatsheet_llm.classify import Failure, classify_event, classify_exception, classify_reply, request_id
+from chatsheet_llm.faults import FAULTS
+from chatsheet_llm.redact import redact
+
+Json = Mapping[str, object]
+
+
+def openai_style(message: str = "no", code: str | None = None, kind: str | None = None, **more: object) -> Json:
+    return {"error": {"message": message, "type": kind, "param": None, "code": code, **more}}
+
+
+def cognitive(code: str, message: str = "no") -> Json:
+    return {"error": {"code": code, "message": message}}
+
+
+def proxied(status: int, message: str, kind: str = "invalid_request_error", **more: object) -> Json:
+    """As the LiteLLM proxy puts it: the code is the status as text, the provider's code is gone."""
+    return {"error": {"message": message, "type": kind, "param": None, "code": str(status), **more}}
+
+
+FILTERED = (
+    "The response was filtered due to the prompt triggering Azure OpenAI's content management policy. "
+    "Please modify your prompt and retry."
+)
+TOO_OLD = "Azure OpenAI Responses API is enabled only for api-version 2025-03-01-preview and later"
+NO_OPERATION = (
+    "The chatCompletion operation does not work with the specified model, gpt-5-codex. Please choose different model."
+)
+ON_RESPONSES = (
+    "Function tools with reasoning_effort are not supported for gpt-5.4 in /v1/chat/completions. "
+    "Please use /v1/responses instead."
+)
+
+REPLIES: list[tuple[int, Json | str, str]] = [
+    # content filter: with and without the inner error, at the front and behind the proxy
+    (
+        400,
+        openai_style(FILTERED, "content_filter", innererror={"code": "ResponsibleAIPolicyViolation"}),
+        "content_filter",
+    ),
+    (400, openai_style(FILTERED, "content_filter"), "content_filter"),
+    (400, openai_style("no", None, innererror={"code": "ResponsibleAIPolicyViolation"}), "content_filter"),
+    (400, proxied(400, f"litellm.ContentPolicyViolationError: AzureException - {FILTERED}"), "content_filter"),
+    (403, openai_style(FILTERED, "content_filter"), "content_filter"),
+    # too long: three texts
+    (
+        400,
+        openai_style("This model's maximum context length is 4 tokens.", "context_length_exceeded"),
+        "context_length",
+    ),
+    (400, openai_style("Input tokens exceed the configured limit of 272000 tokens."), "context_length"),
+    (400, proxied(400, "litellm.ContextWindowExceededError: AzureException - too long"), "context_length"),
+    # what a deployment cannot do
+    (400, cognitive("OperationNotSupported", NO_OPERATION), "capability"),
+    (400, proxied(400, f"litellm.BadRequestError: AzureException - {NO_OPERATION}"), "capability"),
+    (400, openai_style(ON_RESPONSES, None, "invalid_request_error", param="reasoning_effort"), "capability"),
+    (400, cognitive("BadRequest", "api-version query parameter is not allowed when using /v1 path"), "capability"),
+    (400, cognitive("BadRequest", "API version not supported"), "capability"),
+    (400, cognitive("BadRequest", TOO_OLD), "capability"),
+    (
+        400,
+        openai_style("Model {modelName} is enabled only for api versions 2024-12-01-preview and later"),
+        "capability",
+    ),
+    (404, openai_style("Invalid URL (POST /v1/responses)"), "capability"),
+    # deployments and paths
+    (404, cognitive("DeploymentNotFound"), "deployment"),
+    (404, cognitive("404", "Resource not found"), "deployment"),
+    (
+        400,
+        openai_style("The requested model '-' with deployment name - does not exist.", "model_not_found"),
+        "deployment",
+    ),
+    (404, {"detail": "Not Found"}, "deployment"),
+    (405, {"detail": "Method Not Allowed"}, "deployment"),
+    (
+        400,
+        proxied(400, "Invalid model name passed in model=nope. Call `/v1/models` to view available models"),
+        "unknown_model",
+    ),
+    # what the caller named does not exist
+    (404, openai_style("Response with id 'resp_1' not found."), "not_found"),
+    (404, openai_style("File with id 'file_1' not found.", param="file_id"), "not_found"),
+    (404, openai_style("gone", param="previous_response_id"), "not_found"),
+    (400, openai_style("Previous response with id 'r' not found.", "previous_response_not_found"), "invalid_request"),
+    # requests that are wrong
+    (
+        400,
+        openai_style("Unsupported parameter: 'temperature'", "unsupported_parameter", param="temperature"),
+        "invalid_request",
+    ),
+    (400, openai_style("Unsupported value: 'temperature'", "unsupported_value"), "invalid_request"),
+    (400, openai_style("Invalid value: 'none'.", "invalid_value"), "invalid_request"),
+    (400, openai_style("no"), "invalid_request"),
+    (400, "no JSON at all", "invalid_request"),
+    (400, "", "invalid_request"),
+    (409, openai_style("no"), "conflict"),
+    (413, openai_style("no"), "too_large"),
+    (422, openai_style("no"), "unprocessable"),
+    (418, openai_style("no"), "invalid_request"),
+    # credentials and access
+    (401, cognitive("401", "Access denied due to invalid subscription key or wrong API endpoint."), "auth"),
+    (401, {"statusCode": 401, "message": "Unauthorized. Access token is missing, invalid or expired."}, "auth"),
+    (401, cognitive("PermissionDenied", "Principal does not have access to API/Operation."), "auth"),
+    (400, proxied(400, "No connected db.", "no_db_connection"), "auth"),
+    (403, cognitive("AuthenticationTypeDisabled", "Key based authentication is disabled."), "forbidden"),
+    (403, cognitive("403", "Access denied due to Virtual Network/Firewall rules."), "forbidden"),
+    (403, cognitive("403", "This resource has been temporarily blocked."), "gateway_policy"),
+    # the gateway's rules
+    (400, proxied(400, "Budget has been exceeded!", "budget_exceeded"), "gateway_policy"),
+    (429, proxied(429, "Budget has been exceeded!", "budget_exceeded"), "gateway_policy"),
+    (401, proxied(401, "key not allowed to access model", "key_model_access_denied"), "gateway_policy"),
+    (403, proxied(403, "team not allowed to access model", "team_model_access_denied"), "gateway_policy"),
+    (402, openai_style("pay"), "gateway_policy"),
+    # limits
+    (429, cognitive("429", "Please retry after 7 seconds."), "rate"),
+    (429, openai_style("slow down", "rate_limit_exceeded"), "rate"),
+    (429, proxied(429, "slow down", "throttling_error"), "rate"),
+    (429, openai_style("no more", "insufficient_quota"), "quota"),
+    (
+        429,
+        {
+            "type": "error",
+            "error": {"type": "rate_limit_error", "details": {"error_code": "enforced_spend_limit_reached"}},
+        },
+        "quota",
+    ),
+    (429, proxied(429, "No deployments available", "all_deployments_in_cooldown"), "cooldown"),
+    # the provider's own troubles
+    (408, cognitive("Timeout", "The operation was timeout."), "timeout_408"),
+    (424, openai_style("no"), "dependency"),
+    (425, "", "early"),
+    (449, "", "early"),
+    (499, "", "client_closed"),
+    (500, openai_style("no", None, "server_error"), "server_error"),
+    (500, "Internal Server Error", "server_error"),
+    (
+        500,
+        proxied(500, f"litellm.APIError: ContentPolicyViolationError - {FILTERED}", "internal_server_error"),
+        "content_filter",
+    ),
+    (501, "", "not_implemented"),
+    (502, "<html>Bad Gateway</html>", "bad_gateway"),
+    (503, openai_style("no"), "overload"),
+    (504, "", "gateway_timeout"),
+    (520, "", "server_error"),
+    (529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, "overload"),
+    (407, "", "proxy"),
+    *((status, "", "redirect") for status in (301, 302, 303, 307, 308)),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "fault"), REPLIES, ids=lambda value: str(value)[:60])
+def test_a_reply_is_named_by_its_documented_fields(status: int, body: Json | str, fault: str) -> None:
+    raw = body if isinstance(body, str) else json.dumps(body)
+
+    failure = classify_reply(status, {}, raw.encode())
+
+    assert failure.fault == fault
+    assert failure.status == status
+
+
+def test_a_parsed_body_reads_as_its_bytes_do() -> None:
+    for status, body, _ in REPLIES:
+        if not isinstance(body, str):
+            parsed, raw = classify_reply(status, {}, body), classify_reply(status, {}, json.dumps(body).encode())
+
+            assert parsed == raw
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 429, 503, 529])
+def test_a_refusal_did_no_work(status: int) -> None:
+    assert classify_reply(status, {}, b"{}").send_state == "rejected"
+
+
+@pytest.mark.parametrize("status", [408, 424, 499, 500, 502, 504, 520])
+def test_a_provider_that_failed_may_have_worked(status: int) -> None:
+    assert classify_reply(status, {}, b"{}").send_state == "ambiguous"
+
+
+def test_an_html_page_with_413_is_a_proxy_in_the_way() -> None:
+    failure = classify_reply(413, {"content-type": "text/html"}, b"<html>Request Entity Too Large</html>")
+
+    assert failure.fault == "html"
+
+
+def test_the_fields_of_the_provider_are_kept() -> None:
+    body = openai_style("Unsupported", "unsupported_parameter", "invalid_request_error", param="top_p")
+    headers = {"x-request-id": "r-1", "retry-after": "3", "x-ms-region": "Sweden", "set-cookie": "a=b"}
+
+    failure = classify_reply(400, headers, json.dumps(body).encode())
+
+    assert (failure.code, failure.type, failure.param) == ("unsupported_parameter", "invalid_request_error", "top_p")
+    assert failure.message == "Unsupported"
+    assert failure.body == body["error"]
+    assert failure.request_id == "r-1"
+    assert failure.retry_after == 3.0
+    assert failure.headers == {"x-request-id": "r-1", "retry-after": "3", "x-ms-region": "Sweden"}
+
+
+def test_a_limit_that_only_says_so_in_words_has_a_hint_all_the_same() -> None:
+    failure = classify_reply(429, {}, json.dumps(cognitive("429", "Please retry after 7 seconds.")).encode())
+
+    assert failure.retry_after == 7.0
+
+
+def test_words_of_an_error_that_is_no_limit_are_no_hint() -> None:
+    failure = classify_reply(400, {}, json.dumps(openai_style("retry after 7 seconds")).encode())
+
+    assert failure.retry_after is None
+
+
+@pytest.mark.parametrize("name", ["x-request-id", "apim-request-id", "request-id", "x-litellm-call-id"])
+def test_the_id_of_a_request_is_found_in_any_of_its_headers(name: str) -> None:
+    assert request_id({name: "id-1"}) == "id-1"
+    assert request_id({}) is None
+
+
+@given(st.integers(min_value=300, max_value=599), st.binary(max_size=200), st.text(max_size=20))
+def test_no_body_can_break_the_classification(status: int, body: bytes, header: str) -> None:
+    failure = classify_reply(status, {"content-type": header}, body)
+
+    assert failure.fault in FAULTS
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+FIELDS = st.sampled_from(
+    ["error", "message", "code", "type", "param", "innererror", "details", "error_code", "response"]
+)
+
+
+@given(
+    st.integers(min_value=300, max_value=599),
+    st.dictionaries(FIELDS, JSON_VALUES | st.dictionaries(FIELDS, JSON_VALUES)),
+)
+def test_no_shape_of_json_can_break_the_classification(status: int, body: dict[str, object]) -> None:
+    assert classify_reply(status, {}, json.dumps(body).encode()).fault in FAULTS
+    assert classify_event(body, {}, content_seen=False).fault in FAULTS
+
+
+def test_json_nested_beyond_reason_is_text() -> None:
+    assert classify_reply(500, {}, b"[" * 200_000).fault == "server_error"
+
+
+# --- events
+
+
+EVENTS: list[tuple[Json, str]] = [
+    ({"error": {"message": "no", "type": "server_error", "code": None}}, "server_error"),
+    ({"error": {"message": "no", "type": None, "code": "429"}}, "rate"),
+    ({"error": {"message": "no", "type": None, "code": "500"}}, "server_error"),
+    ({"error": {"message": "no", "code": 503}}, "overload"),
+    ({"error": "gone"}, "stream_error"),
+    ({"error": {"message": FILTERED, "code": "content_filter"}}, "content_filter"),
+    ({"error": {"message": f"litellm.ContentPolicyViolationError: {FILTERED}", "code": "400"}}, "content_filter"),
+    ({"type": "error", "code": "rate_limit_exceeded", "message": "no", "param": None, "sequence_number": 3}, "rate"),
+    ({"type": "error", "code": "context_length_exceeded", "message": "no"}, "context_length"),
+    ({"type": "error", "error": {"type": "too_many_requests", "code": "rate_limit_exceeded"}}, "rate"),
+    ({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, "overload"),
+    ({"type": "response.failed", "response": {"error": {"code": "rate_limit_exceeded"}}}, "rate"),
+    ({"type": "response.failed", "response": {"error": {"code": "server_error"}}}, "server_error"),
+    ({"type": "response.failed", "response": {"error": {"code": "invalid_prompt"}}}, "stream_error"),
+    ({"type": "response.failed", "response": {"error": None}}, "stream_error"),
+    ({"type": "response.failed"}, "stream_error"),
+    ({"type": "error"}, "stream_error"),
+]
+
+
+@pytest.mark.parametrize(("event", "fault"), EVENTS, ids=str)
+def test_an_error_event_is_named_by_its_fields(event: Json, fault: str) -> None:
+    assert classify_event(event, {}, content_seen=False).fault == fault
+
+
+def test_an_error_before_any_content_may_be_a_refusal() -> None:
+    limit, broke = {"error": {"code": "rate_limit_exceeded"}}, {"error": {"code": "server_error"}}
+
+    assert classify_event(limit, {}, content_seen=False).send_state == "rejected"
+    assert classify_event(broke, {}, content_seen=False).send_state == "ambiguous"
+    assert classify_event(limit, {}, content_seen=True).send_state == "committed"
+
+
+def test_the_hint_of_a_limit_in_a_stream_stands_in_the_headers() -> None:
+    failure = classify_event({"error": {"code": "rate_limit_exceeded"}}, {"Retry-After": "4"}, content_seen=False)
+
+    assert failure.retry_after == 4.0
+
+
+# --- exceptions
+
+
+def raised(error: BaseException, *causes: BaseException) -> BaseException:
+    """The error with its chain of causes, outermost first."""
+    link = error
+    for cause in causes:
+        link.__cause__ = cause
+        link = cause
+    return error
+
+
+REQUEST = httpx2.Request("POST", "https://a.example/v1")
+SDK = openai.APIConnectionError(request=REQUEST)
+
+EXCEPTIONS: list[tuple[BaseException, str, str]] = [
+    (raised(SDK, httpx2.ConnectError("x"), socket.gaierror(-2, "Name or service not known")), "dns", "not_sent"),
+    (httpx2.ConnectError("[Errno -2] Name or service not known"), "dns", "not_sent"),
+    (httpx2.ConnectError("[Errno 11001] getaddrinfo failed"), "dns", "not_sent"),
+    (raised(httpx2.ConnectError("x"), ConnectionRefusedError(111, "refused")), "refused", "not_sent"),
+    (httpx2.ConnectError("[Errno 111] Connection refused"), "refused", "not_sent"),
+    (httpx2.ConnectError("All connection attempts failed"), "connect", "not_sent"),
+    (raised(httpx2.ConnectError("x"), ssl.SSLCertVerificationError("self-signed")), "tls_trust", "not_sent"),
+    (httpx2.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED]"), "tls_trust", "not_sent"),
+    (httpx2.ConnectError("EOF occurred in violation of protocol"), "connect", "not_sent"),
+    (httpx2.ConnectTimeout("x"), "connect_timeout", "not_sent"),
+    (httpx2.ProxyError("407 Proxy Authentication Required"), "proxy", "not_sent"),
+    (httpx2.PoolTimeout("x"), "pool", "not_sent"),
+    (httpx2.WriteTimeout("x"), "write_timeout", "ambiguous"),
+    (httpx2.ReadTimeout("x"), "read_timeout", "ambiguous"),
+    (httpx2.ReadError("x"), "reset", "ambiguous"),
+    (httpx2.WriteError("x"), "reset", "ambiguous"),
+    (httpx2.RemoteProtocolError("peer closed connection"), "reset", "ambiguous"),
+    (httpx2.LocalProtocolError("Illegal header value"), "encode", "not_sent"),
+    (httpx2.DecodingError("x"), "garbage", "ambiguous"),
+    (UnicodeEncodeError("ascii", "ä", 0, 1, "no"), "encode", "not_sent"),
+    (json.JSONDecodeError("x", "", 0), "garbage", "ambiguous"),
+    (raised(openai.APITimeoutError(REQUEST), httpx2.ReadTimeout("x")), "read_timeout", "ambiguous"),
+    (raised(openai.APITimeoutError(REQUEST), httpx2.PoolTimeout("x")), "pool", "not_sent"),
+    (SDK.__class__(request=REQUEST), "reset", "ambiguous"),
+    (
+        raised(anthropic.APIConnectionError(request=REQUEST), httpx2.ConnectError("Connection refused")),
+        "refused",
+        "not_sent",
+    ),
+    (raised(anthropic.APITimeoutError(REQUEST), httpx2.ReadTimeout("x")), "read_timeout", "ambiguous"),
+]
+
+
+@pytest.mark.parametrize(("error", "fault", "state"), EXCEPTIONS, ids=repr)
+def test_an_exception_is_named_by_what_is_behind_it(error: BaseException, fault: str, state: str) -> None:
+    failure = classify_exception(error)
+
+    assert failure is not None
+    assert (failure.fault, failure.send_state) == (fault, state)
+
+
+@pytest.mark.parametrize("error", [TypeError("x"), KeyError("x"), RuntimeError("x"), ZeroDivisionError()], ids=repr)
+def test_a_bug_is_no_fault_of_a_hop(error: Exception) -> None:
+    assert classify_exception(error) is None
+
+
+def test_what_the_caller_was_handling_is_not_what_happened() -> None:
+    error: Exception | None = None
+    try:
+        raise ssl.SSLCertVerificationError("of something else entirely")
+    except ssl.SSLCertVerificationError:
+        try:
+            raise httpx2.ReadError("reset")
+        except httpx2.ReadError as caught:
+            error = caught
+    assert error.__context__ is not None
+
+    failure = classify_exception(error)
+
+    assert failure is not None
+    assert failure.fault == "reset"
+
+
+def test_a_circle_of_causes_ends() -> None:
+    one, other = ValueError("a"), ValueError("b")
+    one.__cause__, other.__cause__ = other, one
+
+    assert classify_exception(one) is None
+
+
+def test_what_could_not_be_encoded_is_not_repeated() -> None:
+    failure = classify_exception(httpx2.LocalProtocolError("Illegal header value b'Bearer sk-planted-key'"))
+
+    assert failure is not None
+    assert "planted" not in repr(failure)
+
+
+# --- secrets
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("Incorrect API key provided: sk-abcd1234****wxyz.", "Incorrect API key provided"),
+        ("Received API Key = sk-...ITlA, Key Hash (Token) =5ea4deadbeef. Unable to find token", "Unable to find token"),
+        ("Authorization: Bearer abcdefgh12345678", "Authorization"),
+        ("hash " + "0a" * 32 + " end", "end"),
+        ("token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.sig here", "here"),
+        ("failed Traceback (most recent call last):\n  File '/app/x.py', line 3", "failed"),
+    ],
+)
+def test_credentials_are_taken_out_of_what_others_wrote(text: str, kept: str) -> None:
+    clean = redact(text)
+
+    assert kept in clean
+    for secret in ("abcd1234", "ITlA", "5ea4deadbeef", "abcdefgh12345678", "0a0a0a", "eyJhbGci", "/app/x.py"):
+        assert secret not in clean
+
+
+def test_bodies_are_redacted_as_deep_as_they_go() -> None:
+    body = {"error": {"message": "no", "details": [{"key": "sk-planted-key-1234"}]}}
+
+    failure = classify_reply(401, {}, json.dumps(body).encode())
+
+    assert "planted" not in repr(failure)
+
+
+def test_a_failure_says_what_happened_and_what_was_said() -> None:
+    assert Failure("rate", "rejected", 429, message="slow").sentence == "the rate limit was reached: slow"
+    assert Failure("rate", "rejected", 429).sentence == "the rate limit was reached"

@@ -1,0 +1,140 @@
+"""Imports only point down: the floors of the house, read from the source of every module."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import chatsheet_llm
+
+ROOT = Path(chatsheet_llm.__file__).parent
+
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("_version", "errors", "route"),
+    ("formats", "faults", "hints", "redact", "classify", "budget", "breaker", "domains"),
+    (
+        "values", "variables", "yaml_file", "endpoint_settings", "models", "models_file", "settings", "capabilities",
+    ),
+    ("dispatch", "plan"),
+    ("sdk", "network", "endpoints"),
+    ("streams", "drive", "exchange", "report", "choices", "core"),
+    ("client",),
+    ("cli", "sandbox", "testing"),
+)  # fmt: skip
+"""Module or package to floor, bottom first.  Within a floor anything goes but a circle."""
+
+SDKS = ("openai", "anthropic", "httpx", "httpx2", "httpcore2")
+
+
+def modules() -> Iterator[Path]:
+    return (path for path in sorted(ROOT.rglob("*.py")) if path != ROOT / "__init__.py")
+
+
+def unit(path: Path) -> str:
+    """The module or package that a file belongs to, as the table names it."""
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> Iterator[tuple[str, str | None]]:
+    """Each import of a file, wherever it stands: the module, and the name taken from it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path.name} imports relatively; imports are absolute here"
+            yield from ((node.module or "", alias.name) for alias in node.names)
+
+
+def units_of(path: Path) -> Iterator[str]:
+    """The units of our own that a file imports."""
+    for module, name in imported(path):
+        package, _, rest = module.partition(".")
+        if package == "chatsheet_llm":
+            found = rest.split(".")[0] or name or ""
+            yield found
+
+
+LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
+FILES = pytest.mark.parametrize("path", list(modules()), ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def test_every_module_has_a_floor() -> None:
+    units = {unit(path) for path in modules()}
+
+    assert units <= set(LEVEL), f"put {sorted(units - set(LEVEL))} on a floor"
+    assert {name for name in LEVEL if not (ROOT / name).exists() and not (ROOT / f"{name}.py").exists()} <= {"testing"}
+
+
+@FILES
+def test_imports_only_point_down(path: Path) -> None:
+    own = unit(path)
+    up = [name for name in units_of(path) if name in LEVEL and LEVEL[name] > LEVEL[own]]
+    unknown = [name for name in units_of(path) if name not in LEVEL and not hasattr(chatsheet_llm, name)]
+
+    assert up == []
+    assert unknown == []
+
+
+@FILES
+def test_nothing_below_the_leaves_imports_a_leaf_and_no_leaf_another_s_privates(path: Path) -> None:
+    own = unit(path)
+    leaves = set(FLOORS[-1]) - {own}
+    if own in FLOORS[-1]:
+        private = [(module, name) for module, name in imported(path) if name and name.startswith("_")]
+
+        assert [pair for pair in private if pair[0].startswith("chatsheet_llm")] in (
+            [],
+            [("chatsheet_llm._version", "__version__")],
+        )
+    else:
+        assert leaves.isdisjoint(units_of(path))
+
+
+def test_no_circle_within_a_floor() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in modules():
+        graph.setdefault(unit(path), set()).update(set(units_of(path)) & set(LEVEL) - {unit(path)})
+
+    def walk(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, f"a circle of imports: {' -> '.join((*way, name))}"
+        for below in graph.get(name, ()):
+            walk(below, (*way, name))
+
+    for name in graph:
+        walk(name, ())
+
+
+@pytest.mark.parametrize("path", list((ROOT / "formats").glob("*.py")), ids=lambda path: path.name)
+def test_the_bridges_know_no_sdk(path: Path) -> None:
+    assert [module for module, _ in imported(path) if module.split(".")[0] in SDKS] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["route", "faults", "hints", "redact", "classify", "budget", "breaker", "domains", "dispatch", "plan"]
+)
+def test_decisions_know_no_sdk_and_do_no_io(name: str) -> None:
+    io = (*SDKS, "socket", "ssl", "asyncio", "os", "pathlib", "subprocess", "urllib")
+
+    assert [module for module, _ in imported(ROOT / f"{name}.py") if module.split(".")[0] in io] == []
+
+
+@pytest.mark.parametrize("path", [path for path in modules() if path != ROOT / "sdk.py"], ids=lambda path: path.name)
+def test_private_names_of_other_packages_are_touched_in_one_module(path: Path) -> None:
+    private = [
+        (module, name)
+        for module, name in imported(path)
+        if not module.startswith(("chatsheet_llm", "__future__"))
+        and (any(part.startswith("_") for part in module.split(".")) or (name or "").startswith("_"))
+    ]
+
+    assert private == []
+
+
+def test_the_package_itself_loads_its_names_only_when_asked() -> None:
+    tree = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))
+    at_once = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
+
+    assert at_once == ["__future__", "typing", "chatsheet_llm._version"]

@@ -1,0 +1,81 @@
+"""``import chatsheet_llm`` is free: no SDK, no socket, no file of the user's.  Looked at in a fresh interpreter."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import chatsheet_llm
+
+HEAVY = ("openai", "anthropic", "httpx", "httpx2", "httpcore2", "pydantic", "pydantic_settings", "tenacity", "yaml")
+
+WATCH = """
+import json, sys
+events = []
+sys.addaudithook(lambda name, args: events.append([name, repr(args)]) if name.startswith("socket.") else None)
+{code}
+print(json.dumps({{"modules": sorted(sys.modules), "sockets": events}}))
+"""
+
+
+def after(code: str) -> dict[str, list[str]]:
+    """The modules that are loaded and the sockets that were touched once the code has run."""
+    done = subprocess.run(
+        [sys.executable, "-c", WATCH.format(code=code)], capture_output=True, text=True, check=True, timeout=60
+    )
+    found: dict[str, list[str]] = json.loads(done.stdout)
+    return found
+
+
+def loaded(code: str) -> set[str]:
+    return {name.partition(".")[0] for name in after(code)["modules"]}
+
+
+def test_importing_the_package_loads_no_sdk_and_opens_no_socket() -> None:
+    found = after("import chatsheet_llm")
+
+    assert {name.partition(".")[0] for name in found["modules"]}.isdisjoint(HEAVY)
+    assert found["sockets"] == []
+
+
+def test_looking_at_the_package_loads_nothing_either() -> None:
+    assert loaded("import chatsheet_llm; dir(chatsheet_llm); chatsheet_llm.__version__").isdisjoint(HEAVY)
+
+
+def test_routes_are_values_that_need_no_sdk() -> None:
+    assert loaded("from chatsheet_llm import Route, Attempt, Loss, Skip").isdisjoint(HEAVY)
+
+
+def test_the_client_loads_one_sdk_and_no_other() -> None:
+    found = after("from chatsheet_llm import ChatClient")
+    modules = {name.partition(".")[0] for name in found["modules"]}
+
+    assert "openai" in modules
+    assert "anthropic" not in modules
+    assert "litellm" not in modules
+    assert found["sockets"] == []
+
+
+def test_making_a_client_opens_no_socket() -> None:
+    code = (
+        "from chatsheet_llm import ChatClient, Settings\n"
+        "url = 'http://127.0.0.1:9'\n"
+        "client = ChatClient(Settings(_env_file=None, litellm_base_url=url, litellm_api_key='k'))\n"
+        "client.close()"
+    )
+
+    assert [event for event in after(code)["sockets"] if event[0] in ("socket.connect", "socket.getaddrinfo")] == []
+
+
+@pytest.mark.parametrize("name", chatsheet_llm.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(chatsheet_llm, name) is not None
+    assert name in dir(chatsheet_llm)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="ChatKlient"):
+        _ = chatsheet_llm.ChatKlient
