@@ -51,7 +51,8 @@ class Trail:
     def failed(self, step: Send, failure: Failure) -> None:
         """Hear that the attempt failed.  Logged: as a warning where the hop is wired wrong, else as information."""
         level = logging.WARNING if failure.row.kind == "config" else logging.INFO
-        log.log(level, "hop %s failed: %s", step.hop.name, failure.sentence)
+        # Not the provider's own message: it may quote the prompt.
+        log.log(level, "hop %s failed: %s (%s)", step.hop.name, failure.row.sentence, failure.status or failure.fault)
         if failure.retry_after is not None:
             at = datetime.now(timezone.utc) + timedelta(seconds=min(failure.retry_after, 10**8))
             self._retry_at = at if self._retry_at is None else min(at, self._retry_at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -66,7 +66,7 @@ class Exchange:
             with limit(until):
                 response = client.request(httpx2.Response, endpoint.options(out), stream=self.streamed)
         except Exception as error:
-            failure = _failure_of(error)
+            failure = self._failure_of(error)
             if failure is None:
                 raise
             raise HopFault(failure) from error
@@ -89,7 +89,7 @@ class Exchange:
             with limit(until):
                 response = await client.request(httpx2.Response, endpoint.options(out), stream=self.streamed)
         except Exception as error:
-            failure = _failure_of(error)
+            failure = self._failure_of(error)
             if failure is None:
                 raise
             raise HopFault(failure) from error
@@ -123,6 +123,17 @@ class Exchange:
             seconds=seconds,
         )
         return endpoint, out, time.monotonic() + seconds
+
+    def _failure_of(self, error: Exception) -> Failure | None:
+        """Name the fault behind what a hop's SDK raised; None where no hop is to blame."""
+        response = getattr(error, "response", None)
+        if not isinstance(response, httpx2.Response):
+            return classify_exception(error)
+        failure = classify_reply(response.status_code, response.headers, response.content)
+        if failure.fault == "deployment" and self.call.model is None:
+            # Where the path names a file, a batch or a response, that is what does not exist.
+            return replace(failure, fault="not_found")
+        return failure
 
     # --- whole replies
 
@@ -210,11 +221,3 @@ class Exchange:
 
 def _protocol(fault: str, response: httpx2.Response) -> Failure:
     return Failure(fault, "ambiguous", response.status_code, request_id=request_id(response.headers))
-
-
-def _failure_of(error: Exception) -> Failure | None:
-    """Name the fault behind what a hop's SDK raised; None where no hop is to blame."""
-    response = getattr(error, "response", None)
-    if isinstance(response, httpx2.Response):
-        return classify_reply(response.status_code, response.headers, response.content)
-    return classify_exception(error)

@@ -60,6 +60,7 @@ ADVICE: Mapping[str, str] = {
     "proxy": "check CHATSHEET_PROXY or HTTPS_PROXY, or put the host into NO_PROXY",
     "redirect": "set the endpoint to the URL it redirects to",
     "refused": "check the endpoint's URL, and that it is running",
+    "connect": "check the endpoint's URL, and that it is running",
     "auth": "check the endpoint's API key or token",
     "forbidden": "check network rules, key authentication and role assignments of the resource",
     "deployment": "check the deployment's name and the API version; a new deployment needs some minutes",

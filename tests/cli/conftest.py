@@ -20,6 +20,15 @@ START = (
     "from chatsheet_llm.cli import main; sys.exit(main())"
 )
 
+COLOURS = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+"""What makes rich or typer send control codes into a pipe."""
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in COLOURS:
+        monkeypatch.delenv(name, raising=False)
+
 
 @pytest.fixture(scope="session")
 def shared_box() -> Iterator[Sandbox]:
