@@ -194,7 +194,8 @@ class _Plan:
         waiting = [other for other in others if self.domains.throttled(other)]
         named = failure.retry_after or self.domains.throttled(hop)
         pause = 0.0 if named else self.policy.wait_throttled(state)
-        if row.same == "hint" and again and self._fits(pause) and self._pays(hop, failure):
+        fits = self._fits(max(pause, failure.retry_after or 0.0))
+        if row.same == "hint" and again and fits and self._pays(hop, failure):
             if pause:
                 yield from self._sleep(pause, row.sentence)
             waiting.append(hop)

@@ -256,6 +256,13 @@ def test_a_hint_beyond_the_deadline_ends_the_call_at_once() -> None:
     assert trace.gave_up.failure.retry_after == 20.0
 
 
+@pytest.mark.parametrize("hint", [90.0, 300.0, 86400.0])
+def test_a_hint_longer_than_the_time_left_is_not_shortened_to_one_that_fits(hint: float) -> None:
+    trace = replay(chain("azure/chat"), [failure("rate", retry_after=hint)], deadline=80.0)
+
+    assert (trace.waits, len(trace.sends)) == ([], 1)
+
+
 def test_a_hint_of_a_day_is_never_slept_through() -> None:
     clock = Clock()
     domains = fresh(clock)
