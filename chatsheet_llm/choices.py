@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import httpx2
-from openai import NotGiven
 from tenacity import stop_after_attempt
 
-from chatsheet_llm import sdk
 from chatsheet_llm.dispatch import MODES, OnLoss
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.plan import Policy
 
 BLOCK = "chatsheet"
 """The key in ``extra_body`` under which a call says how it wants to be treated; it never leaves the process."""
+LONGEST_DEADLINE = 604800.0
+"""Seconds in a week; a longer deadline is a mistake."""
 _BLOCK_KEYS = ("chain", "mode", "deadline", "on_loss")
 
 
@@ -30,15 +28,12 @@ class Choices:
     policy: Policy
     max_sends: int
     own_stop: bool
-    timeout: float = math.inf
-    """Seconds for one attempt, where the caller set a timeout; else infinity."""
 
     def changed(
         self,
         chain: Sequence[str] | str | None,
         deadline: float | None,
         on_loss: OnLoss | None,
-        timeout: float | httpx2.Timeout | NotGiven | None,
     ) -> Choices:
         """Return the choices with those changed that were given.  Raises SettingsError."""
         made = self
@@ -50,16 +45,12 @@ class Choices:
             if on_loss not in ("error", "drop"):
                 raise SettingsError(f"on_loss must be 'error' or 'drop'; got {on_loss!r}")
             made = replace(made, on_loss=on_loss)
-        if not isinstance(timeout, NotGiven):
-            made = replace(made, timeout=sdk.seconds_of(timeout))
         return made
 
     def persistent(self, retries: int) -> Policy:
         """Return the policy with this many re-sends on one hop; asking for many also raises the number of sends."""
-        if retries == self.policy.max_retries:
-            return self.policy
         stop = self.policy.stop if self.own_stop else stop_after_attempt(max(self.max_sends, retries + 1))
-        return replace(self.policy, max_retries=retries, stop=stop)
+        return replace(self.policy, max_retries=retries, insists=True, stop=stop)
 
 
 def read_block(value: object) -> Mapping[str, object]:
@@ -92,6 +83,7 @@ def _chain(value: object, where: str) -> tuple[str, ...]:
 
 
 def _deadline(value: object, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise SettingsError(f"{where}: deadline must be a number of seconds greater than 0; got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= LONGEST_DEADLINE:
+        allowed = f"a number of seconds greater than 0 and at most {LONGEST_DEADLINE:.0f}"
+        raise SettingsError(f"{where}: deadline must be {allowed}; got {str(value)[:40]}")
     return float(value)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
 from chatsheet_llm.faults import FAULTS, Fault
@@ -42,6 +42,13 @@ class Failure:
     request_id: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: object = None
+    blames: bool = True
+    """Whether the failure domain is to blame: not where the caller gave the attempt hardly any time."""
+
+    def without(self, secrets: Collection[str]) -> Failure:
+        """Return the failure without these texts in anything that the provider said."""
+        message = redact(self.message, secrets) if self.message else self.message
+        return replace(self, message=message, body=redacted(self.body, secrets))
 
     @property
     def row(self) -> Fault:

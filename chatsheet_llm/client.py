@@ -32,7 +32,18 @@ _V = TypeVar("_V")
 _Http = TypeVar("_Http", httpx2.Client, httpx2.AsyncClient)
 
 _CREDENTIALS = frozenset(
-    ("authorization", "api-key", "x-api-key", "x-litellm-api-key", "ocp-apim-subscription-key", "proxy-authorization")
+    (
+        "authorization",
+        "api-key",
+        "x-api-key",
+        "x-litellm-api-key",
+        "ocp-apim-subscription-key",
+        "cookie",
+        "proxy-authorization",
+        "x-functions-key",
+        "x-goog-api-key",
+        "x-auth-token",
+    )
 )
 _PLACEHOLDER = "chatsheet"
 """Stands where the SDK wants a key: the keys belong to the endpoints."""
@@ -58,6 +69,8 @@ class _Facade(Generic[_Http]):
     timeout: float | httpx2.Timeout | None
     max_retries: int
     webhook_secret: str | None
+    _no_timeout: httpx2.Timeout
+    """Stands as ``timeout`` where the caller set none."""
     _custom_headers: Mapping[str, str]
     _custom_query: Mapping[str, object]
 
@@ -95,7 +108,9 @@ class _Facade(Generic[_Http]):
             max_sends=told.max_sends,
             own_stop=stop is not None,
         )
-        choices = choices.changed(chain, deadline, on_loss, timeout)
+        choices = choices.changed(chain, deadline, on_loss)
+        if max_retries is not None:
+            choices = replace(choices, policy=choices.persistent(max_retries))
         self._start(core, choices, timeout, default_headers, default_query, webhook_secret)
 
     def _start(
@@ -110,15 +125,14 @@ class _Facade(Generic[_Http]):
         core.check(choices.chain)
         first = core.first(choices.chain)
         self._core, self._choices = core, choices
-        if isinstance(timeout, NotGiven):
-            timeout = httpx2.Timeout(choices.deadline, connect=core.settings.connect_timeout)
+        self._no_timeout = httpx2.Timeout(choices.deadline, connect=core.settings.connect_timeout)
         headers = _without_credentials(default_headers or {})
         # The SDK's own constructor, of OpenAI or AsyncOpenAI.
         cast("Any", super()).__init__(
             api_key=_PLACEHOLDER,
             base_url=first.url,
             webhook_secret=webhook_secret,
-            timeout=timeout,
+            timeout=self._no_timeout if isinstance(timeout, NotGiven) else timeout,
             max_retries=choices.policy.max_retries,
             default_headers=headers,
             default_query=default_query,
@@ -155,7 +169,7 @@ class _Facade(Generic[_Http]):
             raise ValueError("give default_headers or set_default_headers, not both")
         if default_query is not None and set_default_query is not None:
             raise ValueError("give default_query or set_default_query, not both")
-        choices = self._choices.changed(chain, deadline, on_loss, timeout)
+        choices = self._choices.changed(chain, deadline, on_loss)
         if not isinstance(max_retries, NotGiven):
             choices = replace(choices, policy=choices.persistent(max_retries))
         headers = {**self._custom_headers, **(default_headers or {})}
@@ -164,7 +178,11 @@ class _Facade(Generic[_Http]):
         made._start(  # noqa: SLF001  our own
             self._core,
             choices,
-            self.timeout if isinstance(timeout, NotGiven) else timeout,
+            NOT_GIVEN
+            if isinstance(timeout, NotGiven) and self.timeout is self._no_timeout
+            else self.timeout
+            if isinstance(timeout, NotGiven)
+            else timeout,
             headers if set_default_headers is None else set_default_headers,
             query if set_default_query is None else set_default_query,
             self.webhook_secret,
@@ -190,8 +208,9 @@ class _Facade(Generic[_Http]):
     def _begin(self, options: sdk.FinalRequestOptions, stream: bool) -> _Run:
         """Read a request, choose its hops, make its plan.  Raises what needs no network to be known."""
         core, choices = self._core, self._choices
-        timeout = sdk.timeout_of(options)
-        call, deadline = self._call(options, stream, choices.timeout if timeout is None else timeout)
+        asked = self._asked(options)
+        seconds = math.inf if asked is None else sdk.seconds_of(asked)
+        call, deadline = self._call(options, stream, seconds)
         found = dispatch(
             call, endpoints=core.endpoints, registry=core.registry, chain=choices.chain, known=core.unconfigured
         )
@@ -199,6 +218,7 @@ class _Facade(Generic[_Http]):
         if not found.hops:
             raise report.no_hop(call, found, trail.route(), core.unconfigured)
         settings = core.settings
+        retries = sdk.retries_of(options, self.max_retries)
         exchange = Exchange(
             call=call,
             options=options,
@@ -206,7 +226,7 @@ class _Facade(Generic[_Http]):
             endpoints=core.endpoints,
             domains=core.domains,
             trail=trail,
-            seconds=choices.timeout if timeout is None else timeout,
+            asked=asked,
             idle=settings.idle_timeout,
             connect=settings.connect_timeout,
             marker=sdk.raw_marker(options),
@@ -214,8 +234,9 @@ class _Facade(Generic[_Http]):
         steps = plan(
             found.hops,
             core.domains,
-            policy=choices.persistent(sdk.retries_of(options, self.max_retries)),
+            policy=choices.policy if retries == choices.policy.max_retries else choices.persistent(retries),
             deadline_at=time.monotonic() + deadline,
+            attempt=seconds,
             side_effects=call.side_effects,
         )
         own = sdk.copied(options)
@@ -224,6 +245,13 @@ class _Facade(Generic[_Http]):
             exchange.options.params = {**self._custom_query, **options.params}
         sdk.with_route(own, trail.route)
         return _Run(exchange, steps, own, stream)
+
+    def _asked(self, options: sdk.FinalRequestOptions) -> float | httpx2.Timeout | None:
+        """Return the timeout that the caller set, for this request or for the client; None where none was set."""
+        asked = sdk.timeout_of(options)
+        if not isinstance(asked, NotGiven):
+            return asked
+        return None if self.timeout is self._no_timeout else self.timeout
 
     def _call(self, options: sdk.FinalRequestOptions, stream: bool, timeout: float) -> tuple[Call, float]:
         """Return the call and its deadline in seconds."""

@@ -71,6 +71,12 @@ class Call:
         return model if isinstance(model, str) else None
 
     @property
+    def pinned(self) -> bool:
+        """Whether it goes on from something that only one endpoint keeps: another would not know it."""
+        body = self.body or {}
+        return any(body.get(name) is not None for name in ("previous_response_id", "conversation"))
+
+    @property
     def side_effects(self) -> bool:
         """Whether sending it twice could do something twice: hosted tools, background work, a stored conversation."""
         body = self.body or {}
@@ -149,7 +155,7 @@ def dispatch(
         rules = {skip.rule for skip in skipped}
         if hops or lost or BODY in rules or CAPABILITY not in rules:
             break
-    if call.path not in RESTARTABLE:
+    if call.path not in RESTARTABLE or call.pinned:
         hops = hops[:1]
     return Dispatch(tuple(hops), tuple(skipped), tuple(dict.fromkeys(lost)))
 

@@ -10,6 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from chatsheet_llm.breaker import Breaker
@@ -18,6 +19,10 @@ from chatsheet_llm.classify import Failure
 
 LONGEST_HINT = 60.0
 """Seconds after which a domain is probed again, however long the server said to wait; documented hints reach a day."""
+
+
+MOST = 2000
+"""Domains to remember; beyond, the closed ones are forgotten."""
 
 
 class Located(Protocol):
@@ -51,8 +56,17 @@ class Domains:
         found = self._breakers.get(key)
         if found is None:
             with self._lock:
+                self._make_room()
                 found = self._breakers.setdefault(key, Breaker(self._clock, self._jitter))
         return found
+
+    def _make_room(self) -> None:
+        """Forget closed domains once there are very many: model names may come from users."""
+        if len(self._breakers) >= MOST:
+            for key in [key for key, breaker in self._breakers.items() if breaker.state == "closed"]:
+                del self._breakers[key]
+                self._buckets.pop(key, None)
+                self._why.pop(key, None)
 
     def bucket(self, key: str) -> Bucket:
         """Return the domain's retry budget, made when first asked for."""
@@ -99,6 +113,8 @@ class Domains:
         """Hear of an answer: close both breakers, refund what the re-send had cost or give the reward."""
         self.breaker(hop.origin).succeeded()
         self.breaker(hop.surface).succeeded()
+        self._why.pop(hop.surface, None)
+        self._why.pop(hop.origin, None)
         self.bucket(hop.origin).put_back(refund or REWARD)
 
     def failed(self, hop: Located, failure: Failure) -> None:
@@ -106,7 +122,10 @@ class Domains:
         row = failure.row
         hint = failure.retry_after if row.kind in ("rate", "overload") else None
         open_for = min(hint, LONGEST_HINT) if hint else (row.quarantine or None)
-        self._why[hop.origin] = self._why[hop.surface] = failure
+        if not failure.blames:
+            self.abandoned(hop)
+            return
+        self._why[hop.origin] = self._why[hop.surface] = replace(failure, body=None, headers={})
         for reach, key in (("origin", hop.origin), ("surface", hop.surface)):
             if row.condemns == reach:
                 self.breaker(key).failed(open_for=open_for, throttled=row.kind == "rate" and hint is not None)

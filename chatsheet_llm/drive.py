@@ -54,8 +54,7 @@ class Trail:
         # Not the provider's own message: it may quote the prompt.
         log.log(level, "hop %s failed: %s (%s)", step.hop.name, failure.row.sentence, failure.status or failure.fault)
         if failure.retry_after is not None:
-            at = datetime.now(timezone.utc) + timedelta(seconds=min(failure.retry_after, 10**8))
-            self._retry_at = at if self._retry_at is None else min(at, self._retry_at)
+            self._retry_in(failure.retry_after)
         self._add(
             step,
             failure.fault,
@@ -81,9 +80,11 @@ class Trail:
             )
         )
 
-    def closed(self, hops: Sequence[tuple[Hop, Failure]]) -> None:
-        """Hear of the hops that were left alone because of what earlier calls met there."""
-        for hop, why in hops:
+    def closed(self, hops: Sequence[tuple[Hop, Failure, float]]) -> None:
+        """Hear of the hops that were left alone because of what earlier calls met there, and for how long still."""
+        for hop, why, seconds in hops:
+            if why.row.kind in ("rate", "overload"):
+                self._retry_in(seconds)
             self._skipped.append(Skip(hop.name, "closed", f"closed after earlier failures: {why.row.sentence}"))
 
     def route(self) -> Route:
@@ -91,6 +92,10 @@ class Trail:
         losses = tuple(dict.fromkeys(loss for part in self.losses for loss in part))
         seconds = self._now() if self._seconds is None else self._seconds
         return Route(tuple(self._attempts), tuple(self._skipped), losses, seconds, self._retry_at)
+
+    def _retry_in(self, seconds: float) -> None:
+        at = datetime.now(timezone.utc) + timedelta(seconds=min(seconds, 10**8))
+        self._retry_at = at if self._retry_at is None else min(at, self._retry_at)
 
     def _now(self) -> float:
         return time.monotonic() - self._begun

@@ -25,6 +25,7 @@ from chatsheet_llm.report import interrupted
 from chatsheet_llm.route import Mode
 from chatsheet_llm.streams import AsyncBody, HopFault, Relay, SyncBody
 
+_TIMEOUTS = frozenset({"connect_timeout", "read_timeout", "write_timeout"})
 _NOT_OURS = frozenset(
     {"content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive", "set-cookie", "trailer"}
 )
@@ -35,7 +36,7 @@ _NOT_OURS = frozenset(
 class Exchange:
     """Everything about one call that does not change from hop to hop.
 
-    ``seconds`` bounds one attempt (the caller's ``timeout``), ``idle`` the silence within a stream.
+    ``asked`` is the timeout that the caller set, if any; ``idle`` bounds the silence within a stream.
     """
 
     call: Call
@@ -44,7 +45,7 @@ class Exchange:
     endpoints: Mapping[str, Endpoint]
     domains: Domains
     trail: Trail
-    seconds: float
+    asked: float | httpx2.Timeout | None
     idle: float
     connect: float
     marker: str | None = None
@@ -57,7 +58,8 @@ class Exchange:
     @property
     def streamed(self) -> bool:
         """Whether the body is to be read piece by piece."""
-        return self.call.stream or (self.call.format is None and self.marker == "stream")
+        # What another hop could answer too is judged whole before it is handed on.
+        return self.call.stream or (self.marker == "stream" and self.call.path not in RESTARTABLE)
 
     def send(self, step: Send, client: Any) -> httpx2.Response:
         """Send once, synchronously, through the hop's SDK.  Raises HopFault."""
@@ -66,7 +68,7 @@ class Exchange:
             with limit(until):
                 response = client.request(httpx2.Response, endpoint.options(out), stream=self.streamed)
         except Exception as error:
-            failure = self._failure_of(error)
+            failure = self._failure_of(error, step)
             if failure is None:
                 raise
             raise HopFault(failure) from error
@@ -89,7 +91,7 @@ class Exchange:
             with limit(until):
                 response = await client.request(httpx2.Response, endpoint.options(out), stream=self.streamed)
         except Exception as error:
-            failure = self._failure_of(error)
+            failure = self._failure_of(error, step)
             if failure is None:
                 raise
             raise HopFault(failure) from error
@@ -111,7 +113,7 @@ class Exchange:
 
     def _outgoing(self, step: Send) -> tuple[Endpoint, Outgoing, float]:
         endpoint, hop = self.endpoints[step.hop.endpoint], step.hop
-        seconds = min(step.timeout, self.seconds)
+        seconds = step.timeout
         out = Outgoing(
             options=self.options,
             method=self.call.method,
@@ -119,21 +121,28 @@ class Exchange:
             mode=hop.mode,
             body=hop.body,
             headers=self.headers,
-            timeout=timeouts(seconds, self.connect, self.idle if self._relayed else 0.0),
+            timeout=timeouts(seconds, self.connect, self.idle if self._relayed else 0.0, self.asked),
             seconds=seconds,
         )
         return endpoint, out, time.monotonic() + seconds
 
-    def _failure_of(self, error: Exception) -> Failure | None:
+    def _failure_of(self, error: Exception, step: Send) -> Failure | None:
         """Name the fault behind what a hop's SDK raised; None where no hop is to blame."""
         response = getattr(error, "response", None)
         if not isinstance(response, httpx2.Response):
-            return classify_exception(error)
+            found = classify_exception(error)
+            impatient = found is not None and found.fault in _TIMEOUTS and not step.patient
+            return replace(found, blames=False) if found is not None and impatient else found
         failure = classify_reply(response.status_code, response.headers, response.content)
-        if failure.fault == "deployment" and self.call.model is None:
+        if failure.fault == "deployment" and self.call.model is None and self.call.path.count("/") > 1:
             # Where the path names a file, a batch or a response, that is what does not exist.
             return replace(failure, fault="not_found")
-        return failure
+        return failure.without(self._secrets)
+
+    @property
+    def _secrets(self) -> frozenset[str]:
+        """The configured credentials, which a server may echo in its error."""
+        return frozenset(secret for endpoint in self.endpoints.values() for secret in endpoint.secrets)
 
     # --- whole replies
 

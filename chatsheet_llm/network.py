@@ -77,14 +77,18 @@ class Network:
             ) from None
 
 
-def timeouts(seconds: float, connect: float, idle: float = 0.0) -> httpx2.Timeout:
+def timeouts(
+    seconds: float, connect: float, idle: float = 0.0, asked: float | httpx2.Timeout | None = None
+) -> httpx2.Timeout:
     """Return the timeouts of one attempt that has ``seconds`` in all.
 
-    ``idle`` is the silence a stream may keep once it has begun; until then the :func:`limit` holds.
+    ``idle`` is the silence a stream may keep once it has begun; until then the :func:`limit` holds.  What the caller
+    ``asked`` for connecting, writing and the pool replaces the defaults.
     """
-    return httpx2.Timeout(
-        seconds, connect=min(connect, seconds), pool=min(POOL_TIMEOUT, seconds), read=max(seconds, idle)
-    )
+    own = asked if isinstance(asked, httpx2.Timeout) else httpx2.Timeout(None)
+    first = (own.connect or connect, own.write or seconds, own.pool or POOL_TIMEOUT)
+    connecting, write, pool = (min(value, seconds) for value in first)
+    return httpx2.Timeout(connect=connecting, write=write, pool=pool, read=max(seconds, idle))
 
 
 def _left(timeout: float | None, late: type[Exception]) -> float | None:

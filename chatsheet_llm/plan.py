@@ -7,6 +7,7 @@ when the call succeeded and raises :class:`GaveUp` when nothing may be tried any
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
@@ -22,6 +23,8 @@ from chatsheet_llm.domains import Domains, price
 
 LONGEST_WAIT = 120.0
 """Seconds; a longer hint is never slept through: the call moves on, or raises with ``retry_at``."""
+IMPATIENT = 1.0
+"""Seconds; an attempt that a caller gave less than this, and less than its share, blames nobody when it runs out."""
 POLL = 0.1
 """Seconds between looks at a domain whose single probe is another call's."""
 
@@ -35,6 +38,8 @@ class Policy:
     """
 
     max_retries: int = 1
+    insists: bool = False
+    """Whether the caller named that number, so that it holds for gateways too, which are else asked but once."""
     stop: stop_base = field(default_factory=lambda: stop_after_attempt(4))
     wait: wait_base = field(default_factory=lambda: wait_random_exponential(multiplier=0.05, max=8))
     wait_throttled: wait_base = field(default_factory=lambda: wait_exponential_jitter(initial=1, max=8, jitter=1))
@@ -47,6 +52,8 @@ class Send:
     hop: Hop
     number: int
     timeout: float
+    patient: bool = True
+    """Whether running out of this time says something about the hop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +76,10 @@ class GaveUp(Exception):
     """Raised by the plan: nothing may be tried any more.
 
     ``failure`` is the most actionable of what was seen; ``closed`` names the hops that were left alone because of
-    earlier failures, each with that failure.
+    earlier failures, each with that failure and the seconds until it opens.
     """
 
-    def __init__(self, failure: Failure, closed: Sequence[tuple[Hop, Failure]] = ()) -> None:
+    def __init__(self, failure: Failure, closed: Sequence[tuple[Hop, Failure, float]] = ()) -> None:
         super().__init__(failure.sentence)
         self.failure = failure
         self.closed = tuple(closed)
@@ -100,15 +107,17 @@ def plan(
     *,
     policy: Policy,
     deadline_at: float,
+    attempt: float = math.inf,
     side_effects: bool = False,
     clock: Callable[[], float] = time.monotonic,
 ) -> Generator[Send | Wait, None, None]:
     """Plan one call over the hops, in order.
 
-    ``deadline_at`` is a time of ``clock`` (monotonic seconds).  ``side_effects`` forbids a second send after one whose
+    ``deadline_at`` is a time of ``clock`` (monotonic seconds).  ``attempt`` is the most seconds that the caller gives
+    to one attempt; without it the plan shares the time out.  ``side_effects`` forbids a second send after one whose
     outcome is unknown.  Raises :class:`GaveUp`.
     """
-    call = _Plan(hops, domains, policy, deadline_at, side_effects, clock)
+    call = _Plan(hops, domains, policy, deadline_at, attempt, side_effects, clock)
     hop = yield from call.choose(hops)
     while True:
         left = deadline_at - clock()
@@ -145,6 +154,7 @@ class _Plan:
     domains: Domains
     policy: Policy
     deadline_at: float
+    attempt: float
     side_effects: bool
     clock: Callable[[], float]
     seen: _Seen = field(default_factory=_Seen)
@@ -158,8 +168,14 @@ class _Plan:
         seen = self.seen
         seen.sends += 1
         seen.on_hop[hop.name] += 1
-        others = any(other.origin != hop.origin and other.origin not in seen.origins for other in self.hops)
-        return Send(hop, seen.sends, left / 2 if others else left)
+        others = any(
+            other.origin != hop.origin and other.origin not in seen.origins and self.domains.permits(other)
+            for other in self.hops
+        )
+        share = left / 2 if others else left
+        # A caller who says how long an attempt may take gets that, also where it leaves no time for another hop.
+        seconds = min(self.attempt, left) if math.isfinite(self.attempt) else share
+        return Send(hop, seen.sends, seconds, patient=seconds >= min(share, IMPATIENT))
 
     def after(self, hop: Hop, failure: Failure) -> Generator[Wait, None, Hop]:
         """Decide after a failure: the same hop again, another one, or stop."""
@@ -174,7 +190,8 @@ class _Plan:
             if self.side_effects or seen.ambiguous > 1:
                 raise self.gave_up()
 
-        again = seen.on_hop[hop.name] <= min(self.policy.max_retries, hop.max_attempts - 1)
+        retries = self.policy.max_retries
+        again = seen.on_hop[hop.name] <= (retries if self.policy.insists else min(retries, hop.max_attempts - 1))
         if row.same == "once" and again:
             pause = self.policy.wait(state)
             if self._fits(pause) and self._pays(hop, failure):
@@ -212,11 +229,11 @@ class _Plan:
         """Return the end of the call, with why the hops that were not tried are closed."""
         tried = {name for name in self.seen.on_hop if self.seen.on_hop[name]}
         closed = [
-            (hop, why)
+            (hop, why, max(0.0, self.domains.reopens_at(hop) - self.clock()))
             for hop in self.hops
             if hop.name not in tried and not self.domains.permits(hop) and (why := self.domains.why(hop)) is not None
         ]
-        failures = self.seen.failures or [why for _, why in closed]
+        failures = self.seen.failures or [why for _, why, _ in closed]
         if self.clock() >= self.deadline_at or not failures:
             return GaveUp(Failure("deadline", "ambiguous" if self.seen.ambiguous else "not_sent"), closed)
         return GaveUp(worst(failures), closed)

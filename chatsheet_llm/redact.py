@@ -6,7 +6,7 @@ The first is that keys never get near it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\bsk-[\w*.-]{3,}"), "sk-[redacted]"),
@@ -18,19 +18,26 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
-def redact(text: str) -> str:
-    """Return the text without what looks like a key, a token, a key hash or a server traceback."""
+_SHORTEST = 8
+"""Characters; a shorter secret is left alone, since it may be any word."""
+
+
+def redact(text: str, secrets: Collection[str] = ()) -> str:
+    """Return the text without what looks like a key, a token, a key hash or a server traceback, and without these."""
+    for secret in secrets:
+        if len(secret) >= _SHORTEST:
+            text = text.replace(secret, "[redacted]")
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text
 
 
-def redacted(value: object) -> object:
+def redacted(value: object, secrets: Collection[str] = ()) -> object:
     """Return a JSON value with every string in it redacted."""
     if isinstance(value, str):
-        return redact(value)
+        return redact(value, secrets)
     if isinstance(value, Mapping):
-        return {key: redacted(item) for key, item in value.items()}
+        return {key: redacted(item, secrets) for key, item in value.items()}
     if isinstance(value, list):
-        return [redacted(item) for item in value]
+        return [redacted(item, secrets) for item in value]
     return value

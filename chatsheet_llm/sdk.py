@@ -68,18 +68,13 @@ def body_of(options: FinalRequestOptions) -> object:
     return {**body, **extra}
 
 
-def timeout_of(options: FinalRequestOptions) -> float | None:
-    """Return the seconds the caller set for this one request, or None where nothing was set.
-
-    Of an ``httpx2.Timeout`` the read timeout counts; an explicit None is infinity.
-    """
-    if isinstance(options.timeout, NotGiven):
-        return None
-    return seconds_of(options.timeout)
+def timeout_of(options: FinalRequestOptions) -> float | httpx2.Timeout | NotGiven | None:
+    """Return the timeout that the caller set for this one request, if any."""
+    return options.timeout
 
 
 def seconds_of(timeout: object) -> float:
-    """Return a timeout of any of the SDK's kinds in seconds; infinity for None."""
+    """Return a timeout of any of the SDK's kinds in seconds: its read timeout where it has parts, infinity for None."""
     if isinstance(timeout, httpx2.Timeout) or hasattr(timeout, "read"):
         timeout = cast("httpx2.Timeout", timeout).read
     return float("inf") if timeout is None else float(cast("float", timeout))
@@ -172,10 +167,11 @@ def response_for(
 def mark(response: httpx2.Response, *, marker: str | None, route: Callable[[], Route]) -> None:
     """Put the SDK's marker and the route on a hop's own response that is handed to the caller as it is."""
     response.extensions[_ROUTE] = route
-    if marker:
-        response.request.headers[RAW_RESPONSE_HEADER] = marker
-    for name in ("authorization", "api-key", "x-api-key"):
-        response.request.headers.pop(name, None)
+    # Its own request holds the credential and whatever headers the endpoint was configured with.
+    sent = response.request
+    response.request = httpx2.Request(
+        sent.method, sent.url, headers={RAW_RESPONSE_HEADER: marker} if marker else {}, extensions=sent.extensions
+    )
 
 
 def with_route(options: FinalRequestOptions, route: Callable[[], Route]) -> None:
@@ -183,10 +179,17 @@ def with_route(options: FinalRequestOptions, route: Callable[[], Route]) -> None
     inner = options.post_parser
 
     def parser(parsed: Any) -> Any:
-        if not isinstance(inner, NotGiven):
-            parsed = inner(parsed)
         attach(parsed, route())
-        return parsed
+        if isinstance(inner, NotGiven):
+            return parsed
+        try:
+            made = inner(parsed)
+        except Exception as error:
+            # The SDK's own, of a reply that is cut or filtered, and pydantic's.
+            error.__dict__[_ROUTE] = route()
+            raise
+        attach(made, route())
+        return made
 
     options.post_parser = parser
 
@@ -209,6 +212,8 @@ def route_of(value: object) -> Route:
     """
     if isinstance(value, ChatsheetError):
         return value.route
+    if isinstance(value, BaseException) and isinstance(route := value.__dict__.get(_ROUTE), Route):
+        return route
     if isinstance(value, pydantic.BaseModel):
         route = (value.__pydantic_private__ or {}).get(_ROUTE)
         if isinstance(route, Route):
@@ -247,12 +252,15 @@ def set_backend(pool: Any, backend: httpcore2.NetworkBackend | httpcore2.AsyncNe
     pool._network_backend = backend
 
 
-def forget_environment(client: Any, headers: Mapping[str, str]) -> None:
-    """Undo what an SDK read from the environment by itself; ``headers`` are those that its client was given.
+def forget_environment(client: Any, headers: Mapping[str, str], *, azure_ad_token: str | None = None) -> None:
+    """Undo what an SDK read from the environment by itself; the arguments are what its client was given.
 
     An organization is OpenAI's business alone, and ``OPENAI_CUSTOM_HEADERS`` may hold a credential for one server.
     """
     client._custom_headers = dict(headers)
+    if isinstance(client, (openai.AzureOpenAI, openai.AsyncAzureOpenAI)):
+        # SDKs before 3.2 read AZURE_OPENAI_AD_TOKEN even where a key was given, and the token won.
+        client._azure_ad_token = azure_ad_token
     if isinstance(client, (openai.OpenAI, openai.AsyncOpenAI)):
         client.organization = None
         client.project = None

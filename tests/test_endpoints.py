@@ -211,11 +211,18 @@ def test_an_operator_s_own_header_wins(box: Sandbox) -> None:
     assert arrived(box).headers["x-litellm-tags"] == "team-a"
 
 
-def test_the_proxy_gets_no_fallback_flag_on_paths_that_are_passed_through(box: Sandbox) -> None:
+def test_the_proxy_may_not_fall_back_on_a_path_that_is_passed_through_either(box: Sandbox) -> None:
     with ChatClient(settings_for(box)) as client:
         client.embeddings.create(model="text-embedding-3-small", input="x")
 
-    assert "disable_fallbacks" not in (arrived(box).json or {})
+    assert arrived(box).json["disable_fallbacks"] is True
+
+
+def test_no_header_of_the_caller_s_turns_the_proxy_s_retries_on(box: Sandbox) -> None:
+    with ChatClient(settings_for(box)) as client:
+        hello(client, extra_headers={"X-LiteLLM-Num-Retries": "5"})
+
+    assert arrived(box).headers["x-litellm-num-retries"] == "0"
 
 
 # --- OpenAI and Anthropic

@@ -448,7 +448,7 @@ def test_a_limit_with_a_hint_keeps_later_calls_away_until_then() -> None:
     assert early.hops == []
     assert early.fault == "rate"
     assert early.gave_up is not None
-    assert [closed.name for closed, _ in early.gave_up.closed] == ["azure/chat"]
+    assert [closed.name for closed, *_ in early.gave_up.closed] == ["azure/chat"]
     assert late.hops == ["azure/chat"]
     assert sum(late.waits) == pytest.approx(10.0)
 

@@ -26,7 +26,7 @@ SERVES: tuple[str, ...] = (
 )  # fmt: skip
 """Path prefixes that Azure documents; the others are OpenAI's alone."""
 
-_SUFFIX = re.compile(r"(/openai(/v1)?|/v1)?/*$")
+_SUFFIX = re.compile(r"(/openai(/v1|/deployments/.*)?|/v1)?/*$", re.IGNORECASE)
 
 
 @register
@@ -70,7 +70,7 @@ class Azure(Endpoint):
         arguments = self._arguments()
         kind = openai.OpenAI if self.dated is None else openai.AzureOpenAI
         made = kind(**arguments, http_client=http)
-        sdk.forget_environment(made, arguments["default_headers"])
+        sdk.forget_environment(made, arguments["default_headers"], azure_ad_token=self._bearer())
         return made
 
     def async_client(self, http: httpx2.AsyncClient) -> openai.AsyncOpenAI:
@@ -78,7 +78,7 @@ class Azure(Endpoint):
         arguments = self._arguments()
         kind = openai.AsyncOpenAI if self.dated is None else openai.AsyncAzureOpenAI
         made = kind(**arguments, http_client=http)
-        sdk.forget_environment(made, arguments["default_headers"])
+        sdk.forget_environment(made, arguments["default_headers"], azure_ad_token=self._bearer())
         return made
 
     def options(self, out: Outgoing) -> Any:

@@ -99,6 +99,13 @@ class Endpoint(BaseModel, ABC):
         """The configured headers, in clear."""
         return {name: value.get_secret_value() for name, value in self.settings.headers.items()}
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every configured credential and header value, in clear, to be taken out of what a server says."""
+        settings = self.settings
+        values = (settings.api_key, settings.ad_token, *settings.headers.values())
+        return tuple(value.get_secret_value() for value in values if value is not None)
+
     def path_of(self, mode: Mode) -> str:
         """The path of an API here."""
         return self.PATHS[mode]

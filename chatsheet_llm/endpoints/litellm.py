@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from chatsheet_llm import sdk
 from chatsheet_llm.endpoints.base import Endpoint, Outgoing, register
 from chatsheet_llm.route import Mode
 
+_PASTED = re.compile(r"/(chat/completions|responses|models)$", re.IGNORECASE)
 GIVES_UP_EARLIER = 0.9
 """Share of our time after which the proxy shall give up, so that its answer to a timeout still reaches us."""
 
@@ -32,7 +34,7 @@ class LiteLLM(Endpoint):
     @property
     def url(self) -> str:
         """The base URL with ``/v1``."""
-        base = (self.settings.base_url or "").rstrip("/")
+        base = _PASTED.sub("", (self.settings.base_url or "").rstrip("/"))
         return base if urlsplit(base).path.strip("/") else f"{base}/v1"
 
     def refuses(self, path: str, mode: Mode | None) -> str | None:
@@ -61,13 +63,15 @@ class LiteLLM(Endpoint):
             "api_key": key.get_secret_value() if key is not None else "none",
             "base_url": self.url,
             "max_retries": 0,
-            "default_headers": {"x-litellm-num-retries": "0", **self.headers},
+            "default_headers": self.headers,
         }
 
     def options(self, out: Outgoing) -> Any:
         """Add the proxy's own time limit, and forbid its fallbacks."""
         made = super().options(out)
-        made.headers = {**made.headers, "x-litellm-timeout": f"{out.seconds * GIVES_UP_EARLIER:.3f}"}
-        if out.mode is not None and isinstance(made.json_data, dict):
+        # Last, so that no header of the caller's turns its retries on again.
+        ours = {"x-litellm-num-retries": "0", "x-litellm-timeout": f"{out.seconds * GIVES_UP_EARLIER:.3f}"}
+        made.headers = {**{name: value for name, value in made.headers.items() if name.lower() not in ours}, **ours}
+        if isinstance(made.json_data, dict) and "model" in made.json_data and not made.files:
             made.json_data = {**made.json_data, "disable_fallbacks": True}
         return made

@@ -21,6 +21,8 @@ from openai.types.chat import ChatCompletion
 
 import chatsheet_llm
 from chatsheet_llm import ChatClient, Route, sdk
+from chatsheet_llm.endpoint_settings import EndpointSettings
+from chatsheet_llm.endpoints import build
 from chatsheet_llm.sandbox import Sandbox
 
 PACKAGE = Path(chatsheet_llm.__file__).parent
@@ -132,12 +134,8 @@ def test_options_hold_what_the_resources_were_given(listener: Listener) -> None:
     assert sdk.timeout_of(options) == 3
     assert sdk.retries_of(options, 7) == 7
     assert (told.stream, told.cast_to) == (True, ChatCompletion)
-    assert (sdk.body_of(bare), sdk.timeout_of(bare), sdk.headers_of(bare), sdk.raw_marker(bare)) == (
-        None,
-        None,
-        {},
-        None,
-    )
+    assert (sdk.body_of(bare), sdk.headers_of(bare), sdk.raw_marker(bare)) == (None, {}, None)
+    assert isinstance(sdk.timeout_of(bare), openai.NotGiven)
 
 
 @contract("openai._models.FinalRequestOptions")
@@ -442,3 +440,28 @@ def test_what_the_sdk_reads_from_the_environment_by_itself_is_forgotten(monkeypa
         assert not {"OpenAI-Organization", "OpenAI-Project"} & {k for k, v in after.items() if isinstance(v, str)}
         assert "X-Planted" not in after
         assert after["X-Kept"] == "1"
+
+
+@contract("_azure_ad_token")
+@pytest.mark.parametrize("own", [None, "own-token"])
+def test_a_token_of_the_environment_never_replaces_an_azure_endpoint_s_own_credential(
+    monkeypatch: pytest.MonkeyPatch, own: str | None
+) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", "foreign-token")
+    settings = EndpointSettings(
+        kind="azure", base_url="https://one.test", api_version="2025-04-01-preview",
+        **({"ad_token": own} if own else {"api_key": "own-key"}),
+    )  # fmt: skip
+    made = build("second", settings)
+    sent: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        sent.append(request)
+        return httpx2.Response(200, json={"object": "list", "data": []})
+
+    with httpx2.Client(transport=httpx2.MockTransport(answer)) as http:
+        made.client(http).models.list()
+
+    assert "foreign-token" not in str(sent[0].headers.raw)
+    assert sent[0].headers.get("authorization") == (f"Bearer {own}" if own else None)
+    assert sent[0].headers.get("api-key") == (None if own else "own-key")
