@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx2
@@ -66,17 +66,19 @@ class Core:
             return [client for client in self._clients.values() if client is not first]
 
     def first(self, chain: Sequence[str]) -> Endpoint:
-        """Return the first endpoint of the chain that is configured: the one the client shows as its own."""
-        entries = (hop for entry in chain for hop in self.registry.chains.get(entry, (entry,)))
-        return next(self.endpoints[name] for entry in entries if (name := entry.partition("/")[0]) in self.endpoints)
+        """Return the first configured endpoint of the chain, or of a model's: the client shows it as its own."""
+        return next(self.endpoints[name] for name in self._names(chain) if name in self.endpoints)
+
+    def _names(self, chain: Sequence[str]) -> Iterator[str]:
+        """Yield the endpoints of a chain, then those of the chains that models bring with them."""
+        for entries in (chain, *(spec.chain or () for spec in self.registry)):
+            for named in entries:
+                for entry in self.registry.chains.get(named, (named,)):
+                    yield parse_hop(entry, self.endpoints, self.unconfigured)[0]
 
     def check(self, chain: Sequence[str]) -> None:
         """Raise SettingsError for a hop nobody knows, NoEndpointError where no hop is configured."""
-        names = [
-            parse_hop(entry, self.endpoints, self.unconfigured)[0]
-            for named in chain
-            for entry in self.registry.chains.get(named, (named,))
-        ]
+        names = list(self._names(chain))
         if any(name in self.endpoints for name in names):
             return
         wanted = "; ".join(dict.fromkeys(self.unconfigured.get(name, f"configure endpoint {name!r}") for name in names))

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, get_args
 
 from chatsheet_llm.capabilities import Capability, capability_of
 from chatsheet_llm.errors import SettingsError
-from chatsheet_llm.formats import BRIDGES, FormatError, is_echo
+from chatsheet_llm.formats import BRIDGES, FormatError, is_echo, without_attached
 from chatsheet_llm.models import ModelSpec, Registry
 from chatsheet_llm.route import Loss, Mode, Skip
 
@@ -213,8 +213,12 @@ def _hop(
     bridge = BRIDGES.get((call.format, mode))
     if mode != call.format and bridge is None:
         return Skip(f"{endpoint.name}/{mode}", "bridge", f"no bridge from {call.format} to {mode} requests"), ()
-    body: dict[str, object] = dict(call.body or {})
-    losses: tuple[Loss, ...] = ()
+    told: Mapping[str, object] = call.body or {}
+    found: list[Loss] = []
+    if mode == call.format == "chat":
+        told, found = without_attached(told)
+    body: dict[str, object] = dict(told)
+    losses: tuple[Loss, ...] = tuple(found)
     if bridge is not None and mode != call.format:
         try:
             body, found = bridge(call.body or {})

@@ -228,7 +228,10 @@ def route_of(value: object) -> Route:
             except TypeError:
                 continue
     what = type(value).__name__
-    raise TypeError(f"no route is known of a {what}; give a completion, response, stream or error of this client")
+    raise TypeError(
+        f"no route is known of a {what}; give a completion, response, stream or error of this client"
+        " (of what a stream helper put together, ask the stream)"
+    )
 
 
 # --- the HTTP library ------------------------------------------------------------------------------------------------

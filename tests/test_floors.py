@@ -20,8 +20,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("dispatch", "plan"),
     ("sdk", "network", "endpoints"),
-    ("streams", "drive", "exchange", "report", "choices", "core"),
-    ("client",),
+    ("streams", "drive", "exchange", "report"),
+    ("choices", "core", "client"),
     ("cli", "sandbox", "testing"),
 )  # fmt: skip
 """Module or package to floor, bottom first.  Within a floor anything goes but a circle."""

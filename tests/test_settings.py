@@ -14,6 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 import chatsheet_llm
+from chatsheet_llm import ChatClient, NoEndpointError
 from chatsheet_llm.endpoint_settings import EndpointSettings
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.settings import Settings
@@ -698,3 +699,18 @@ def test_a_first_user_has_only_the_proxy_and_the_resource_to_fill_in() -> None:
     switched_on = [found["name"] for line in LINES if (found := SET.fullmatch(line)) and not found["off"]]
 
     assert switched_on == ["LITELLM_BASE_URL", "LITELLM_API_KEY", "AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY"]
+
+
+def test_a_client_whose_models_bring_their_own_chains_needs_no_hop_of_the_default_one(tmp_path: Path) -> None:
+    (tmp_path / "models.yaml").write_text(
+        "endpoints:\n"
+        '  azure-eu: {kind: azure, base_url: "https://eu.test", api_key: "key"}\n'
+        "chains:\n  europe: [azure-eu/responses, azure-eu/chat]\n"
+        "models:\n  - {alias: coder, base_model: gpt-5-codex, deployments: {azure-eu: codex-prod}, chain: [europe]}\n"
+    )
+    with ChatClient(Settings(_env_file=None, models_file=tmp_path / "models.yaml")) as client:
+        found = client.plan(model="coder", messages=[])
+
+        assert [(hop.name, hop.model) for hop in found.hops] == [("azure-eu/responses", "codex-prod")]
+        with pytest.raises(NoEndpointError, match="LITELLM_BASE_URL"):
+            client.chat.completions.create(model="gpt-5", messages=[])

@@ -37,7 +37,7 @@ def is_echo(loss: Loss) -> bool:
 
     ``messages.append(completion.choices[0].message)`` sends such fields along; Chat Completions ignores them as well.
     """
-    match = re.fullmatch(r"messages\[\d+\]\.(\w+)(\[\d+\])?", loss.path)
+    match = re.fullmatch(r"messages\[\d+\](?:\.tool_calls\[\d+\])?\.(\w+)(\[\d+\])?", loss.path)
     return match is not None and match[1] in REPLY_FIELDS
 
 

@@ -125,14 +125,19 @@ FIELD_REASONS: Mapping[str, str] = MappingProxyType(
 REPLY_FIELDS = frozenset(
     {
         "annotations",
+        "context",
+        "images",
         "parsed",
         "phases",
         "provider_annotations",
         "provider_items",
         "provider_parts",
+        "provider_specific_fields",
         "reasoning",
         "reasoning_content",
+        "reasoning_details",
         "reasoning_items",
+        "thinking_blocks",
     }
 )
 """Message fields that only an earlier reply sets and that Chat Completions itself does not read back.

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -35,7 +35,7 @@ _MARKER = (
     "cassette(name, *, sockets=False, unplayed=False): replay this cassette for the test, or record it "
     "(--record-mode); sockets allows other connections, unplayed that exchanges are left over"
 )
-_mode = pytest.StashKey["Mode"]()
+_told = pytest.StashKey[str]()
 _failed = pytest.StashKey[bool]()
 
 
@@ -61,10 +61,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Announce the marker; settle the record mode before any test can change the environment."""
     config.addinivalue_line("markers", _MARKER)
-    told = config.getoption("record_mode", default=None) or os.environ.get(VARIABLE) or "none"
-    if told not in MODES:
-        raise pytest.UsageError(f"{VARIABLE} or --record-mode is {told!r}; allowed are {', '.join(MODES)}")
-    config.stash[_mode] = cast("Mode", told)
+    told = str(config.getoption("record_mode", default=None) or os.environ.get(VARIABLE) or "none")
+    config.stash[_told] = told
+    # With pytest-recording the option is also its own, with more values; then it is looked at where it is used.
+    if importlib.util.find_spec("pytest_recording") is None:
+        _mode_of(told)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -81,7 +82,14 @@ def pytest_runtest_makereport(
 @pytest.fixture
 def cassette_mode(pytestconfig: pytest.Config) -> Mode:
     """The record mode; override it for tests that can be recorded only at times."""
-    return pytestconfig.stash[_mode]
+    return _mode_of(pytestconfig.stash[_told])
+
+
+def _mode_of(told: str) -> Mode:
+    for mode in MODES:
+        if mode == told:
+            return mode
+    raise pytest.UsageError(f"{VARIABLE} or --record-mode is {told!r}; allowed are {', '.join(MODES)}")
 
 
 @pytest.fixture

@@ -143,3 +143,22 @@ def test_an_unknown_model_of_the_proxy_moves_on_to_azure(litellm_proxy, sandbox)
         completion = client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "Hello"}])
 
     assert [attempt.outcome for attempt in route_of(completion).attempts] == ["unknown_model", "ok"]
+
+
+def test_a_reply_of_the_proxy_goes_on_at_every_hop(litellm_proxy, sandbox):
+    user = {"role": "user", "content": "Hello"}
+    with ChatClient(settings(litellm_proxy, sandbox)) as client:
+        first = client.chat.completions.create(model="gpt-5-chat", messages=[user])
+        history = [user, first.choices[0].message, user]
+        hops = [
+            route_of(client.with_chain(hop).chat.completions.create(model=model, messages=history)).hop
+            for model, hop in (
+                ("gpt-5", "litellm"),
+                ("gpt-5-codex", "litellm"),
+                ("gpt-5", "azure/responses"),
+                ("gpt-5", "azure/chat"),
+            )
+        ]
+
+    assert route_of(first).hop == "litellm/chat"
+    assert hops == ["litellm/chat", "litellm/responses", "azure/responses", "azure/chat"]
