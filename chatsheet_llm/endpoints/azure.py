@@ -9,7 +9,6 @@ import re
 from dataclasses import replace
 from typing import Any, ClassVar
 
-import httpx2
 import openai
 
 from chatsheet_llm import sdk
@@ -65,21 +64,21 @@ class Azure(Endpoint):
             return f"Azure OpenAI does not serve {path}"
         return None
 
-    def client(self, http: httpx2.Client) -> openai.OpenAI:
-        """Return ``openai.AzureOpenAI`` for a dated version, else plain ``openai.OpenAI`` on the v1 surface."""
-        arguments = self._arguments()
-        kind = openai.OpenAI if self.dated is None else openai.AzureOpenAI
-        made = kind(**arguments, http_client=http)
-        sdk.forget_environment(made, arguments["default_headers"], azure_ad_token=self._bearer())
-        return made
+    def classes(self) -> tuple[type[Any], type[Any]]:
+        """Return ``AzureOpenAI`` for a dated version, else plain ``OpenAI`` for the v1 surface."""
+        if self.dated is not None:
+            return openai.AzureOpenAI, openai.AsyncAzureOpenAI
+        return openai.OpenAI, openai.AsyncOpenAI
 
-    def async_client(self, http: httpx2.AsyncClient) -> openai.AsyncOpenAI:
-        """Return the asynchronous client, chosen as :meth:`client` does."""
-        arguments = self._arguments()
-        kind = openai.AsyncOpenAI if self.dated is None else openai.AsyncAzureOpenAI
-        made = kind(**arguments, http_client=http)
-        sdk.forget_environment(made, arguments["default_headers"], azure_ad_token=self._bearer())
-        return made
+    def arguments(self) -> dict[str, Any]:
+        """Return them with the credential where each surface takes it."""
+        bearer = self._bearer()
+        key = None if bearer else self.secret(self.settings.api_key)
+        if self.dated is not None:
+            where = {"azure_endpoint": self.resource, "api_version": self.dated, "default_headers": self.headers}
+            return {**where, **({"azure_ad_token": bearer} if bearer else {"api_key": key})}
+        headers = {**({"api-key": key} if key else {}), **self.headers}
+        return {"api_key": bearer or key, "base_url": self.url, "default_headers": headers}
 
     def options(self, out: Outgoing) -> Any:
         """Leave the bearer header out where the key travels as ``api-key``: a gateway may refuse a call with both."""
@@ -91,29 +90,3 @@ class Azure(Endpoint):
         if self.settings.ad_token is not None:
             return self.settings.ad_token.get_secret_value()
         return self.secret(self.settings.api_key) if self.settings.key_header == "bearer" else None
-
-    def _arguments(self) -> dict[str, Any]:
-        return self._v1_arguments() if self.dated is None else self._dated_arguments(self.dated)
-
-    def _dated_arguments(self, version: str) -> dict[str, Any]:
-        bearer = self._bearer()
-        credential = {"azure_ad_token": bearer} if bearer else {"api_key": self.secret(self.settings.api_key)}
-        return {
-            **credential,
-            "azure_endpoint": self.resource,
-            "api_version": version,
-            "max_retries": 0,
-            "default_headers": self.headers,
-        }
-
-    def _v1_arguments(self) -> dict[str, Any]:
-        bearer = self._bearer()
-        headers = self.headers
-        if bearer is None:
-            headers = {"api-key": self.secret(self.settings.api_key), **headers}
-        return {
-            "api_key": bearer or self.secret(self.settings.api_key),
-            "base_url": self.url,
-            "max_retries": 0,
-            "default_headers": headers,
-        }

@@ -116,12 +116,26 @@ class Endpoint(BaseModel, ABC):
         return None
 
     @abstractmethod
-    def client(self, http: httpx2.Client) -> Any:
-        """Return the vendor's SDK client: no retries, no redirects, the given HTTP client."""
+    def classes(self) -> tuple[type[Any], type[Any]]:
+        """Return the vendor's SDK client classes, synchronous and asynchronous."""
 
-    @abstractmethod
+    def arguments(self) -> dict[str, Any]:
+        """Return what the SDK client is made of.  Raises SettingsError where the credential is missing."""
+        return {"api_key": self.secret(self.settings.api_key), "base_url": self.url, "default_headers": self.headers}
+
+    def client(self, http: httpx2.Client) -> Any:
+        """Return the SDK client: no retries, nothing from the environment, the given HTTP client."""
+        return self._built(self.classes()[0], http)
+
     def async_client(self, http: httpx2.AsyncClient) -> Any:
-        """Return the vendor's asynchronous SDK client, as :meth:`client` does."""
+        """Return the asynchronous SDK client, as :meth:`client` does."""
+        return self._built(self.classes()[1], http)
+
+    def _built(self, cls: type[Any], http: httpx2.Client | httpx2.AsyncClient) -> Any:
+        arguments = self.arguments()
+        made = cls(**arguments, max_retries=0, http_client=http)
+        sdk.forget_environment(made, arguments["default_headers"], azure_ad_token=arguments.get("azure_ad_token"))
+        return made
 
     def options(self, out: Outgoing) -> Any:
         """Return what the SDK client's ``request()`` takes for this request."""

@@ -6,10 +6,8 @@ import re
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-import httpx2
 import openai
 
-from chatsheet_llm import sdk
 from chatsheet_llm.endpoints.base import Endpoint, Outgoing, register
 from chatsheet_llm.route import Mode
 
@@ -42,29 +40,14 @@ class LiteLLM(Endpoint):
         del mode
         return "a proxy does not administer an OpenAI organization" if path.startswith("/organization") else None
 
-    def client(self, http: httpx2.Client) -> openai.OpenAI:
-        """Return an ``openai.OpenAI`` for the proxy."""
-        arguments = self._arguments()
-        client = openai.OpenAI(**arguments, http_client=http)
-        sdk.forget_environment(client, arguments["default_headers"])
-        return client
+    def classes(self) -> tuple[type[Any], type[Any]]:
+        """Return the OpenAI SDK's clients."""
+        return openai.OpenAI, openai.AsyncOpenAI
 
-    def async_client(self, http: httpx2.AsyncClient) -> openai.AsyncOpenAI:
-        """Return an ``openai.AsyncOpenAI`` for the proxy."""
-        arguments = self._arguments()
-        client = openai.AsyncOpenAI(**arguments, http_client=http)
-        sdk.forget_environment(client, arguments["default_headers"])
-        return client
-
-    def _arguments(self) -> dict[str, Any]:
-        key = self.settings.api_key
-        return {
-            # A proxy may run without keys; the SDK wants one all the same.
-            "api_key": key.get_secret_value() if key is not None else "none",
-            "base_url": self.url,
-            "max_retries": 0,
-            "default_headers": self.headers,
-        }
+    def arguments(self) -> dict[str, Any]:
+        """Return them with a stand-in for the key where there is none: a proxy may run without, the SDK wants one."""
+        key = self.settings.api_key.get_secret_value() if self.settings.api_key is not None else "none"
+        return {"api_key": key, "base_url": self.url, "default_headers": self.headers}
 
     def options(self, out: Outgoing) -> Any:
         """Add the proxy's own time limit, and forbid its fallbacks."""
