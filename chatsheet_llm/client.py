@@ -19,7 +19,7 @@ from chatsheet_llm import drive, report, sdk
 from chatsheet_llm.choices import BLOCK, Choices, read_block
 from chatsheet_llm.core import Core
 from chatsheet_llm.dispatch import PATHS, Call, Dispatch, OnLoss, dispatch
-from chatsheet_llm.errors import SettingsError, UnsupportedPathError
+from chatsheet_llm.errors import LocalResourceError, SettingsError, UnsupportedPathError
 from chatsheet_llm.exchange import Exchange
 from chatsheet_llm.plan import GaveUp, Policy, plan
 from chatsheet_llm.settings import Settings
@@ -208,6 +208,9 @@ class _Facade(Generic[_Http]):
     def _begin(self, options: sdk.FinalRequestOptions, stream: bool) -> _Run:
         """Read a request, choose its hops, make its plan.  Raises what needs no network to be known."""
         core, choices = self._core, self._choices
+        core.own_process()
+        if cast("openai.OpenAI", self).is_closed():
+            raise LocalResourceError("this client is closed; make a new one")
         asked = self._asked(options)
         seconds = math.inf if asked is None else sdk.seconds_of(asked)
         call, deadline = self._call(options, stream, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -31,12 +32,27 @@ class Core:
             name: build(name, endpoint) for name, endpoint in settings.resolved_endpoints().items()
         }
         self.unconfigured = settings.unconfigured()
-        self.domains = Domains()
         self._http = http
         self._given = http_client
+        self._inherited: list[object] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self.domains = Domains()
         self._clients: dict[Network, Any] = {}
         self._sdks: dict[str, Any] = {}
         self._lock = threading.RLock()
+        self._process = os.getpid()
+
+    def own_process(self) -> None:
+        """Start anew in a child after a fork: two processes on one connection read each other's answers.
+
+        The parent's connections are kept, unused: to close them here could end them there.  An ``http_client`` that the
+        caller gave is the caller's to renew.
+        """
+        if os.getpid() != self._process:
+            self._inherited.append((self._clients, self._sdks))
+            self._begin()
 
     def http(self, network: Network) -> Any:
         """Return the HTTP client for a network policy, made when first asked for."""
