@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import httpx2
+from typing_extensions import Self
 
 from chatsheet_llm.classify import Failure, classify_event, classify_exception, event_error
 from chatsheet_llm.formats import FormatError, StreamBridge
@@ -209,8 +212,16 @@ class SyncBody(_Body, httpx2.SyncByteStream):
         return self._relay.feed(chunk)
 
 
-class AsyncBody(_Body, httpx2.AsyncByteStream):
-    """As :class:`SyncBody`, for the asynchronous client."""
+class AsyncBody(_Body, httpx2.AsyncByteStream, AsyncIterator[bytes]):
+    """As :class:`SyncBody`, for the asynchronous client.  One that is forgotten gives its connection back too."""
+
+    def __init__(
+        self, upstream: httpx2.Response, relay: Relay, idle: float, broken: Callable[[Failure, str], Exception]
+    ) -> None:
+        super().__init__(upstream, relay, idle, broken)
+        # Outside asyncio there is no loop that could close it later.
+        with contextlib.suppress(RuntimeError):
+            weakref.finalize(self, _forgotten, asyncio.get_running_loop(), upstream).atexit = False
 
     async def prime(self, until: float) -> None:
         """Read up to the first content, at most until then (monotonic seconds).  Raises :class:`HopFault`."""
@@ -229,8 +240,14 @@ class AsyncBody(_Body, httpx2.AsyncByteStream):
             await self._upstream.aclose()
             raise
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield b"".join(self._head)
+    # An iterator and no generator: asyncio closes forgotten generators one inside the other at once, and they collide.
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._head:
+            made, self._head = b"".join(self._head), []
+            return made
         while not self._over:
             try:
                 with limit(time.monotonic() + self._idle):
@@ -240,9 +257,10 @@ class AsyncBody(_Body, httpx2.AsyncByteStream):
                 failed = self._interrupted(error)
             else:
                 if made:
-                    yield made
+                    return made
                 continue
             raise failed
+        raise StopAsyncIteration
 
     async def aclose(self) -> None:
         """Give the connection back: at once where the stream is whole, else by closing it."""
@@ -259,3 +277,21 @@ class AsyncBody(_Body, httpx2.AsyncByteStream):
             self._over = True
             return self._relay.end()
         return self._relay.feed(chunk)
+
+
+_closing: set[asyncio.Task[None]] = set()
+"""Tasks that close forgotten streams; the loop itself holds tasks only weakly."""
+
+
+def _forgotten(loop: asyncio.AbstractEventLoop, upstream: httpx2.Response) -> None:
+    """Close a response whose stream nobody holds any more, on the loop that it belongs to."""
+
+    def close() -> None:
+        task = loop.create_task(upstream.aclose())
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+
+    if not upstream.is_closed and not loop.is_closed():
+        # The loop may be closed between the question and the call.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(close)

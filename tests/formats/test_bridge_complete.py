@@ -1,6 +1,6 @@
 """The bridge's tables against the SDK's own types: whatever a new SDK adds fails here first, not with a user."""
 
-from typing import get_args, get_type_hints
+from typing import get_args
 
 import pytest
 from openai.types.chat import completion_create_params
@@ -12,6 +12,7 @@ from openai.types.chat.chat_completion_tool_union_param import ChatCompletionToo
 from openai.types.responses import Response, ResponseOutputItem, ResponseStreamEvent, response_create_params
 from openai.types.responses.response import IncompleteDetails
 from openai.types.responses.response_output_message import Content
+from typing_extensions import get_type_hints
 
 from chatsheet_llm.formats import chat_responses_request, tables
 from chatsheet_llm.formats.chat_responses_input import messages_to_input
