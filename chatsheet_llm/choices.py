@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from tenacity import stop_after_attempt
 
-from chatsheet_llm.dispatch import MODES, OnLoss
+from chatsheet_llm.dispatch import OnLoss
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.plan import Policy
+from chatsheet_llm.route import MODES
 
 BLOCK = "chatsheet"
 """The key in ``extra_body`` under which a call says how it wants to be treated; it never leaves the process."""
@@ -38,9 +39,9 @@ class Choices:
         """Return the choices with those changed that were given.  Raises SettingsError."""
         made = self
         if chain is not None:
-            made = replace(made, chain=_chain(chain, "chain"))
+            made = replace(made, chain=_chain(chain, "ChatClient"))
         if deadline is not None:
-            made = replace(made, deadline=_deadline(deadline, "deadline"))
+            made = replace(made, deadline=_deadline(deadline, "ChatClient"))
         if on_loss is not None:
             if on_loss not in ("error", "drop"):
                 raise SettingsError(f"on_loss must be 'error' or 'drop'; got {on_loss!r}")

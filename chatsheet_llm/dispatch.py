@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol
 
 from chatsheet_llm.capabilities import Capability, capability_of
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.formats import BRIDGES, FormatError, is_echo, without_attached
 from chatsheet_llm.models import ModelSpec, Registry
-from chatsheet_llm.route import Loss, Mode, Skip
+from chatsheet_llm.route import MODES, Loss, Mode, Skip
 
 OnLoss = Literal["error", "drop"]
 
-MODES: tuple[Mode, ...] = get_args(Mode)
 PATHS: Mapping[str, Mode] = {"/chat/completions": "chat", "/responses": "responses"}
 """The OpenAI paths whose requests may be answered by another API; every other path goes out as it is."""
 RESTARTABLE = frozenset({"/chat/completions", "/responses", "/embeddings", "/models", "/moderations"})

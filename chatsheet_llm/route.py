@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 Mode = Literal["chat", "responses", "messages"]
 """A wire format, and the API of an endpoint that speaks it: Chat Completions, Responses, Anthropic Messages."""
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 SendState = Literal["not_sent", "rejected", "ambiguous", "committed", "answered"]
 """How far a request got.

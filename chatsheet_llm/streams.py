@@ -198,6 +198,7 @@ class SyncBody(_Body, httpx2.SyncByteStream):
     def close(self) -> None:
         """Give the connection back: at once where the stream is whole, else by closing it."""
         if self._relay.whole and not self._over:
+            # The answer is whole: a fault behind it only costs the connection.
             with contextlib.suppress(Exception), limit(time.monotonic() + DRAIN):
                 for _ in self._chunks:
                     pass
@@ -265,6 +266,7 @@ class AsyncBody(_Body, httpx2.AsyncByteStream, AsyncIterator[bytes]):
     async def aclose(self) -> None:
         """Give the connection back: at once where the stream is whole, else by closing it."""
         if self._relay.whole and not self._over:
+            # The answer is whole: a fault behind it only costs the connection.
             with contextlib.suppress(Exception), limit(time.monotonic() + DRAIN):
                 async for _ in self._chunks:
                     pass

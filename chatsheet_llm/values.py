@@ -13,18 +13,17 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, cast, get_args
+from typing import Annotated, Any, Final, cast
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, SecretStr
 
-from chatsheet_llm.route import Mode
+from chatsheet_llm.route import MODES, Mode
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """What an endpoint or a chain may be called."""
 
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 
 
 def clean_text(value: object) -> str | None:
@@ -169,10 +168,10 @@ def clean_on_loss(value: object) -> str:
 
 def parse_mode(text: str) -> Mode:
     """Return the mode of this name."""
-    for mode in _MODES:
+    for mode in MODES:
         if text == mode:
             return mode
-    raise ValueError(f"{text!r} is not a mode; use {', '.join(_MODES[:-1])} or {_MODES[-1]}")
+    raise ValueError(f"{text!r} is not a mode; use {', '.join(MODES[:-1])} or {MODES[-1]}")
 
 
 def check_hop(text: str) -> str:

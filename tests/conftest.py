@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from client_cases import quick_sandbox
+
+from chatsheet_llm.sandbox import Sandbox
 
 INTEGRATION = Path(__file__).resolve().parent / "integration"
 
@@ -28,6 +32,22 @@ def clean_surroundings(monkeypatch: pytest.MonkeyPatch, empty_directory: Path) -
         if (upper.startswith(FOREIGN) or upper in PROXIES) and upper not in KEPT:
             monkeypatch.delenv(name)
     monkeypatch.chdir(empty_directory)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    """One sandbox for the tests of a file."""
+    with quick_sandbox() as box:
+        yield box
+
+
+@pytest.fixture
+def box(running: Sandbox) -> Iterator[Sandbox]:
+    """The sandbox without faults and without a past."""
+    running.clear()
+    running.forget()
+    yield running
+    running.clear()
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m is applied

@@ -28,7 +28,6 @@ from client_cases import (
     Silent,
     ask,
     hello,
-    quick_sandbox,
     settings_for,
     text_of,
     way,
@@ -39,20 +38,6 @@ from chatsheet_llm import ChatClient, errors, route_of, sdk
 from chatsheet_llm.sandbox import Sandbox
 
 by_name = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with quick_sandbox() as box:
-        yield box
-
-
-@pytest.fixture
-def box(running: Sandbox) -> Iterator[Sandbox]:
-    running.clear()
-    running.forget()
-    yield running
-    running.clear()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import gc
 import inspect
 import pickle
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
@@ -24,7 +24,6 @@ from client_cases import (
     Said,
     Silent,
     hello,
-    quick_sandbox,
     settings_for,
     text_of,
     way,
@@ -33,20 +32,6 @@ from tenacity import wait_fixed
 
 from chatsheet_llm import AsyncChatClient, errors, route_of, sdk
 from chatsheet_llm.sandbox import Sandbox
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with quick_sandbox() as box:
-        yield box
-
-
-@pytest.fixture
-def box(running: Sandbox) -> Iterator[Sandbox]:
-    running.clear()
-    running.forget()
-    yield running
-    running.clear()
 
 
 @pytest.fixture

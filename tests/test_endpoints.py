@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import httpx2
 import pytest
-from client_cases import ask, hello, quick_sandbox, settings_for, way
+from client_cases import ask, hello, settings_for, way
 
 from chatsheet_llm import AsyncChatClient, ChatClient, Settings, errors, route_of
 from chatsheet_llm.endpoint_settings import EndpointSettings
@@ -15,20 +15,6 @@ from chatsheet_llm.endpoints import Azure, LiteLLM, build, kinds
 from chatsheet_llm.sandbox import Received, Sandbox
 
 KEY = "sandbox-key"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with quick_sandbox() as box:
-        yield box
-
-
-@pytest.fixture
-def box(running: Sandbox) -> Iterator[Sandbox]:
-    running.clear()
-    running.forget()
-    yield running
-    running.clear()
 
 
 @dataclass(frozen=True)

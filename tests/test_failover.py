@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from client_cases import ask, hello, quick_sandbox, settings_for, text_of, way
+from client_cases import ask, hello, settings_for, text_of, way
 
 from chatsheet_llm import ChatClient, errors, route_of
 from chatsheet_llm.sandbox import FAULTS, Sandbox, parse_fault
@@ -98,20 +97,6 @@ EACH = pytest.mark.parametrize(
     [(row, False) for row in WHOLE] + [(row, True) for row in STREAMED],
     ids=lambda value: value.fault if isinstance(value, Row) else "stream" if value else "whole",
 )
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with quick_sandbox() as box:
-        yield box
-
-
-@pytest.fixture
-def box(running: Sandbox) -> Iterator[Sandbox]:
-    running.clear()
-    running.forget()
-    yield running
-    running.clear()
 
 
 def answer(client: ChatClient, stream: bool) -> tuple[str, str]:

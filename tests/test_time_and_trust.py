@@ -21,12 +21,6 @@ class Answer(BaseModel):
     text: str
 
 
-@pytest.fixture
-def box():
-    with Sandbox() as made:
-        yield made
-
-
 def hello(client, **options):
     return client.chat.completions.create(**{"model": "gpt-4o", "messages": MESSAGES, **options})
 
