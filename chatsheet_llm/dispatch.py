@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from chatsheet_llm.capabilities import Capability, capability_of
 from chatsheet_llm.errors import SettingsError
-from chatsheet_llm.formats import BRIDGES, FormatError, is_echo, without_attached
+from chatsheet_llm.formats import BRIDGES, FormatError, without_attached
 from chatsheet_llm.models import ModelSpec, Registry
 from chatsheet_llm.route import MODES, Loss, Mode, Skip
 
@@ -224,8 +224,7 @@ def _hop(
         except FormatError as error:
             return Skip(f"{endpoint.name}/{mode}", BODY, str(error)), ()
         losses = tuple(found)
-        # What we attached to an earlier reply ourselves is no wish of the caller's.
-        refused = tuple(loss for loss in losses if not is_echo(loss))
+        refused = tuple(loss for loss in losses if not loss.minor)
         if refused and call.on_loss == "error":
             listed = "; ".join(str(loss) for loss in refused)
             return Skip(f"{endpoint.name}/{mode}", "loss", f"{mode} cannot carry {listed}"), refused

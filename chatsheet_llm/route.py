@@ -24,12 +24,15 @@ class Loss:
     """One input or output that a wire format has no place for.
 
     ``format`` is the format that could not hold it, ``path`` where it stood in the original body
-    (``messages[2].name``), ``reason`` one sentence that says why.
+    (``messages[2].name``), ``reason`` one sentence that says why.  ``minor`` marks an input whose loss takes nothing
+    that the caller asked the model for: state that an earlier reply left and another endpoint could not read, or a
+    name that only labels.  It is listed as every other, but keeps no hop from serving the call.
     """
 
     format: Mode
     path: str
     reason: str
+    minor: bool = False
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from chatsheet_llm.formats.chat_history import without_attached as without_attached
-from chatsheet_llm.formats.chat_responses_input import is_echo as is_echo
 from chatsheet_llm.formats.chat_responses_reply import responses_to_chat
 from chatsheet_llm.formats.chat_responses_request import chat_to_responses
 from chatsheet_llm.formats.chat_responses_stream import ResponsesToChatStream

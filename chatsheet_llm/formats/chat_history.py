@@ -43,5 +43,6 @@ def _message(message: object, path: str, losses: list[Loss]) -> object:
 def _without(given: Mapping[str, object], names: frozenset[str], path: str, losses: list[Loss]) -> Mapping[str, object]:
     found = [name for name in given if name in names]
     for name in found:
-        losses.append(Loss("chat", f"{path}.{name}", "attached to a reply of the Responses API, unknown to chat"))
+        reason = "attached to a reply of the Responses API, unknown to chat"
+        losses.append(Loss("chat", f"{path}.{name}", reason, minor=True))
     return {name: value for name, value in given.items() if name not in names} if found else given

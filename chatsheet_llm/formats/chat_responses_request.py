@@ -3,46 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from chatsheet_llm.formats.chat_responses_input import Object, is_echo, lost_fields, messages_to_input
+from chatsheet_llm.formats.chat_responses_input import messages_to_input
 from chatsheet_llm.formats.errors import FormatError, mapping, named, objects, string
+from chatsheet_llm.formats.ledger import Ledger, Object
 from chatsheet_llm.formats.tables import CHAT_PARAMETERS, Rule
 from chatsheet_llm.route import Loss
 
-__all__ = ["CHAT_PARAMETERS", "Rule", "chat_to_responses", "is_echo"]
+__all__ = ["CHAT_PARAMETERS", "Rule", "chat_to_responses"]
 
 
-def chat_to_responses(body: Mapping[str, object]) -> tuple[dict[str, object], list[Loss]]:
+def chat_to_responses(
+    body: Mapping[str, object], places: dict[str, str] | None = None
+) -> tuple[dict[str, object], list[Loss]]:
     """Return the Responses body that asks for the same as a Chat Completions body, and what it could not ask for.
 
     Opposite defaults are made explicit: ``store`` is false unless the caller stores, and ``strict`` is false for each
     tool and schema that does not set it.  Roles and the order of messages stay as they are; nothing becomes
     ``instructions``.  Values are passed unchecked, the provider judges them.  The result shares nested values with
-    ``body``, which is never changed.  Losses of earlier output handed back in a message answer to ``is_echo``.
+    ``body``, which is never changed.  Losses of earlier output handed back in a message are minor.
     Legacy ``functions`` become tools; as the answer then holds ``tool_calls``, they are a loss all the same.
+
+    With ``places`` the result is a pivot on the way to a third format: ``places`` takes where each thing stood (path in
+    the result -> path in ``body``), and what only Chat and that format have (a rule's ``pivot``) is placed as well.
 
     Raises FormatError when the messages or tools are not Chat Completions' own.
     """
     if "messages" not in body:
         raise FormatError("messages", "is missing")
     result: dict[str, object] = {}
-    losses: list[Loss] = []
+    ledger = Ledger("responses")
     for name, value in body.items():
         rule = CHAT_PARAMETERS.get(name)
         if name != "messages" and (value is None or (rule is not None and value in rule.neutral)):
             continue
         if rule is None:
-            losses.append(
-                Loss("responses", name, f"{name!r} is not a Chat Completions parameter, its meaning is unknown")
-            )
+            ledger.lose(name, f"{name!r} is not a Chat Completions parameter, its meaning is unknown")
+        elif rule.pivot and places is not None:
+            _place(result, rule.pivot, value)
         elif rule.how == "loss":
-            losses.append(Loss("responses", name, rule.reason))
+            ledger.lose(name, rule.reason)
         elif rule.how == "place":
             _place(result, rule.target, value)
         else:
-            losses += _CONVERTERS[name](value, body, result)
+            _CONVERTERS[name](_Request(body, result, ledger, places), value)
+        if places is not None and rule is not None and rule.target and name != "messages":
+            places.setdefault(rule.target, name)
     result.setdefault("store", False)
-    return result, losses
+    return result, ledger.losses
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a converter reads and writes."""
+
+    body: Mapping[str, object]
+    result: dict[str, object]
+    ledger: Ledger
+    places: dict[str, str] | None
 
 
 def _place(result: dict[str, object], target: str, value: object) -> None:
@@ -52,101 +71,93 @@ def _place(result: dict[str, object], target: str, value: object) -> None:
     holder[name] = value
 
 
-def _messages(value: object, body: Mapping[str, object], result: dict[str, object]) -> list[Loss]:
-    result["input"], losses = messages_to_input(value, stored=body.get("store") is True)
-    return losses
+def _messages(on: _Request, value: object) -> None:
+    stored = on.body.get("store") is True
+    on.result["input"] = messages_to_input(value, stored=stored, ledger=on.ledger, places=on.places)
 
 
-def _max_tokens(value: object, body: Mapping[str, object], result: dict[str, object]) -> list[Loss]:
-    other = body.get("max_completion_tokens")
+def _max_tokens(on: _Request, value: object) -> None:
+    other = on.body.get("max_completion_tokens")
     if other is None:
-        result["max_output_tokens"] = value
+        on.result["max_output_tokens"] = value
     elif other != value:
-        return [Loss("responses", "max_tokens", "max_completion_tokens asks for another limit, and there is one")]
-    return []
+        on.ledger.lose("max_tokens", "max_completion_tokens asks for another limit, and there is one")
 
 
-def _logprobs(value: object, body: Mapping[str, object], result: dict[str, object]) -> list[Loss]:
-    del value, body
-    result["include"] = ["message.output_text.logprobs"]
-    return []
+def _logprobs(on: _Request, value: object) -> None:
+    del value
+    on.result["include"] = ["message.output_text.logprobs"]
 
 
-def _top_logprobs(value: object, body: Mapping[str, object], result: dict[str, object]) -> list[Loss]:
-    if body.get("logprobs"):
-        result["top_logprobs"] = value
+def _top_logprobs(on: _Request, value: object) -> None:
+    if on.body.get("logprobs"):
+        on.result["top_logprobs"] = value
     elif value:
-        return [Loss("responses", "top_logprobs", "needs logprobs: true, as it does in Chat Completions")]
-    return []
+        on.ledger.lose("top_logprobs", "needs logprobs: true, as it does in Chat Completions")
 
 
-def _stream_options(value: object, body: Mapping[str, object], result: dict[str, object]) -> list[Loss]:
-    del body
+def _stream_options(on: _Request, value: object) -> None:
     options = mapping(value, "stream_options")
     if options.get("include_obfuscation") is not None:
-        result["stream_options"] = {"include_obfuscation": options["include_obfuscation"]}
+        on.result["stream_options"] = {"include_obfuscation": options["include_obfuscation"]}
     # Responses always sends the usage; ResponsesToChatStream shows or hides it.
-    return lost_fields(options, {"include_usage", "include_obfuscation"}, "stream_options")
+    on.ledger.rest(options, {"include_usage", "include_obfuscation"}, "stream_options")
 
 
-def _response_format(value: object, body: Mapping[str, object], result: dict[str, object]) -> list[Loss]:
-    del body
+def _response_format(on: _Request, value: object) -> None:
     given = mapping(value, "response_format")
     kind = given.get("type")
     if kind in ("text", "json_object"):
-        _place(result, "text.format", {"type": kind})
-        return lost_fields(given, {"type"}, "response_format")
-    if kind != "json_schema":
-        return [Loss("responses", "response_format", f"Responses has no format {named(kind)}")]
-    path = "response_format.json_schema"
-    schema = mapping(given.get("json_schema"), path)
-    carried = ("name", "description", "schema", "strict")
-    flat: Object = {"type": kind} | {name: schema[name] for name in carried if schema.get(name) is not None}
-    flat.setdefault("strict", False)
-    _place(result, "text.format", flat)
-    return lost_fields(given, {"type", "json_schema"}, "response_format") + lost_fields(schema, carried, path)
+        _place(on.result, "text.format", {"type": kind})
+        on.ledger.rest(given, {"type"}, "response_format")
+    elif kind == "json_schema":
+        path = "response_format.json_schema"
+        schema = mapping(given.get("json_schema"), path)
+        carried = ("name", "description", "schema", "strict")
+        flat: Object = {"type": kind} | {name: schema[name] for name in carried if schema.get(name) is not None}
+        flat.setdefault("strict", False)
+        _place(on.result, "text.format", flat)
+        on.ledger.rest(given, {"type", "json_schema"}, "response_format")
+        on.ledger.rest(schema, carried, path)
+        if on.places is not None:
+            on.places.update({f"text.format.{name}": f"{path}.{name}" for name in carried})
+    else:
+        on.ledger.lose("response_format", f"Responses has no format {named(kind)}")
 
 
-def _tools(value: object, body: Mapping[str, object], result: dict[str, object]) -> list[Loss]:
-    del body
-    losses: list[Loss] = []
-    tools: list[Object] = []
+def _tools(on: _Request, value: object) -> None:
     for path, tool in objects(value, "tools"):
         kind = tool.get("type")
         convert = _TOOLS.get(kind) if isinstance(kind, str) else None
         if convert is None:
-            losses.append(
-                Loss("responses", path, f"{named(kind)} is not a tool of Chat Completions, its meaning is unknown")
-            )
+            on.ledger.lose(path, f"{named(kind)} is not a tool of Chat Completions, its meaning is unknown")
         else:
-            flat, lost = convert(mapping(tool.get(str(kind)), f"{path}.{kind}"), f"{path}.{kind}")
-            losses += lost + lost_fields(tool, {"type", str(kind)}, path)
-            tools.append(flat)
-    _add_tools(result, tools)
-    return losses
+            flat = convert(on.ledger, mapping(tool.get(str(kind)), f"{path}.{kind}"), f"{path}.{kind}")
+            on.ledger.rest(tool, {"type", str(kind)}, path)
+            _add_tool(on, flat, f"{path}.{kind}")
+    on.result.setdefault("tools", [])
 
 
-def _functions(value: object, body: Mapping[str, object], result: dict[str, object]) -> list[Loss]:
-    losses = [Loss("responses", "functions", "they become tools, so a call comes back as tool_calls")] if value else []
-    tools: list[Object] = []
+def _functions(on: _Request, value: object) -> None:
+    if value:
+        on.ledger.lose("functions", "they become tools, so a call comes back as tool_calls")
     for path, function in objects(value, "functions"):
-        flat, lost = _function_tool(function, path)
-        tools.append(flat)
-        losses += lost
-    _add_tools(result, tools)
+        _add_tool(on, _function_tool(on.ledger, function, path), path)
+    on.result.setdefault("tools", [])
     # A legacy answer holds one call at most.
-    if body.get("parallel_tool_calls") is None:
-        result["parallel_tool_calls"] = False
-    return losses
+    if on.body.get("parallel_tool_calls") is None:
+        on.result["parallel_tool_calls"] = False
 
 
-def _add_tools(result: dict[str, object], tools: list[Object]) -> None:
-    known = result.setdefault("tools", [])
+def _add_tool(on: _Request, tool: Object, path: str) -> None:
+    known = on.result.setdefault("tools", [])
     assert isinstance(known, list)
-    known += tools
+    if on.places is not None:
+        on.places[f"tools[{len(known)}]"] = path
+    known.append(tool)
 
 
-def _function_tool(function: Mapping[str, object], path: str) -> tuple[Object, list[Loss]]:
+def _function_tool(ledger: Ledger, function: Mapping[str, object], path: str) -> Object:
     carried = ("name", "description", "parameters", "strict")
     flat: Object = {"type": "function", "name": string(function, "name", path)}
     if function.get("description") is not None:
@@ -157,71 +168,71 @@ def _function_tool(function: Mapping[str, object], path: str) -> tuple[Object, l
         # In Chat an omitted schema is an empty parameter list; a strict one has to say that it is closed.
         flat["parameters"] = {"type": "object", "properties": {}} | ({"additionalProperties": False} if strict else {})
     flat["strict"] = False if strict is None else strict
-    return flat, lost_fields(function, carried, path)
+    ledger.rest(function, carried, path)
+    return flat
 
 
-def _custom_tool(custom: Mapping[str, object], path: str) -> tuple[Object, list[Loss]]:
+def _custom_tool(ledger: Ledger, custom: Mapping[str, object], path: str) -> Object:
     flat: Object = {"type": "custom", "name": string(custom, "name", path)}
     if custom.get("description") is not None:
         flat["description"] = custom["description"]
-    losses = lost_fields(custom, {"name", "description", "format"}, path)
+    ledger.rest(custom, {"name", "description", "format"}, path)
     if custom.get("format") is not None:
         given = mapping(custom["format"], f"{path}.format")
         if given.get("type") == "grammar":
             grammar = mapping(given.get("grammar"), f"{path}.format.grammar")
             flat["format"] = {"type": "grammar", **grammar}
-            losses += lost_fields(given, {"type", "grammar"}, f"{path}.format")
+            ledger.rest(given, {"type", "grammar"}, f"{path}.format")
         else:
             flat["format"] = dict(given)
-    return flat, losses
+    return flat
 
 
-def _tool_choice(value: object, body: Mapping[str, object], result: dict[str, object]) -> list[Loss]:
-    del body
+def _tool_choice(on: _Request, value: object) -> None:
     if not isinstance(value, Mapping):
-        result["tool_choice"] = value
-        return []
+        on.result["tool_choice"] = value
+        return
     if value.get("type") != "allowed_tools":
-        result["tool_choice"], losses = _tool_name(value, "tool_choice")
-        return losses
+        on.result["tool_choice"] = _tool_name(on.ledger, value, "tool_choice")
+        return
     path = "tool_choice.allowed_tools"
     allowed = mapping(value.get("allowed_tools"), path)
-    choices = [_tool_name(tool, at) for at, tool in objects(allowed.get("tools"), f"{path}.tools")]
-    result["tool_choice"] = {
+    on.result["tool_choice"] = {
         "type": "allowed_tools",
         "mode": string(allowed, "mode", path),
-        "tools": [tool for tool, _ in choices],
+        "tools": [_tool_name(on.ledger, tool, at) for at, tool in objects(allowed.get("tools"), f"{path}.tools")],
     }
-    lost = lost_fields(value, {"type", "allowed_tools"}, "tool_choice") + lost_fields(allowed, {"mode", "tools"}, path)
-    return lost + [loss for _, losses in choices for loss in losses]
+    on.ledger.rest(value, {"type", "allowed_tools"}, "tool_choice")
+    on.ledger.rest(allowed, {"mode", "tools"}, path)
 
 
-def _tool_name(choice: Mapping[str, object], path: str) -> tuple[Object, list[Loss]]:
+def _tool_name(ledger: Ledger, choice: Mapping[str, object], path: str) -> Object:
     """One named tool, flat.  Chat nests the name under the type, Responses does not."""
     kind = choice.get("type")
     if not isinstance(kind, str) or kind not in _TOOLS:
         raise FormatError(f"{path}.type", f"{named(kind)} is not one of {', '.join(_TOOLS)}")
     tool = mapping(choice.get(kind), f"{path}.{kind}")
-    losses = lost_fields(choice, {"type", kind}, path) + lost_fields(tool, {"name"}, f"{path}.{kind}")
-    return {"type": kind, "name": string(tool, "name", f"{path}.{kind}")}, losses
+    ledger.rest(choice, {"type", kind}, path)
+    ledger.rest(tool, {"name"}, f"{path}.{kind}")
+    return {"type": kind, "name": string(tool, "name", f"{path}.{kind}")}
 
 
-def _function_call(value: object, body: Mapping[str, object], result: dict[str, object]) -> list[Loss]:
-    if body.get("tool_choice") is not None:
-        return [Loss("responses", "function_call", "tool_choice is set as well, and there is one choice")]
-    if isinstance(value, Mapping):
-        result["tool_choice"] = {"type": "function", "name": string(value, "name", "function_call")}
-        return lost_fields(value, {"name"}, "function_call")
-    result["tool_choice"] = value
-    return []
+def _function_call(on: _Request, value: object) -> None:
+    if on.body.get("tool_choice") is not None:
+        on.ledger.lose("function_call", "tool_choice is set as well, and there is one choice")
+    elif isinstance(value, Mapping):
+        on.result["tool_choice"] = {"type": "function", "name": string(value, "name", "function_call")}
+        on.ledger.rest(value, {"name"}, "function_call")
+    else:
+        on.result["tool_choice"] = value
 
 
-_TOOLS: Mapping[str, Callable[[Mapping[str, object], str], tuple[Object, list[Loss]]]] = {
+_TOOLS: Mapping[str, Callable[[Ledger, Mapping[str, object], str], Object]] = {
     "function": _function_tool,
     "custom": _custom_tool,
 }
 
-_CONVERTERS: Mapping[str, Callable[[object, Mapping[str, object], dict[str, object]], list[Loss]]] = {
+_CONVERTERS: Mapping[str, Callable[[_Request, object], None]] = {
     "function_call": _function_call,
     "functions": _functions,
     "logprobs": _logprobs,

@@ -20,17 +20,19 @@ class Rule:
 
     ``place`` puts the value unchanged at ``target`` (dotted), ``convert`` has a function of its own that writes
     ``target``, ``loss`` has no place and says why in ``reason``.  A value in ``neutral`` asks for what both sides do
-    anyway, so it is neither sent nor lost; None is neutral everywhere.
+    anyway, so it is neither sent nor lost; None is neutral everywhere.  ``pivot`` is where a value without a place in
+    Responses itself stands while it is on its way to a format that has one.
     """
 
     how: How
     target: str = ""
     neutral: tuple[object, ...] = ()
     reason: str = ""
+    pivot: str = ""
 
 
-def _loss(reason: str, *neutral: object) -> Rule:
-    return Rule("loss", neutral=neutral, reason=reason)
+def _loss(reason: str, *neutral: object, pivot: str = "") -> Rule:
+    return Rule("loss", neutral=neutral, reason=reason, pivot=pivot)
 
 
 CHAT_PARAMETERS: Mapping[str, Rule] = MappingProxyType(
@@ -60,7 +62,7 @@ CHAT_PARAMETERS: Mapping[str, Rule] = MappingProxyType(
         "safety_identifier": Rule("place", "safety_identifier"),
         "seed": _loss("Responses has no seed"),
         "service_tier": Rule("place", "service_tier"),
-        "stop": _loss("Responses has no stop sequences", []),
+        "stop": _loss("Responses has no stop sequences", [], pivot="stop"),
         # The two APIs have opposite defaults, so the value is always sent.
         "store": Rule("place", "store"),
         "stream": Rule("place", "stream"),
@@ -142,7 +144,7 @@ REPLY_FIELDS = frozenset(
 )
 """Message fields that only an earlier reply sets and that Chat Completions itself does not read back.
 
-A loss of one of these (``is_echo``) is a message handed back as it came, not something that the caller asked for.
+A loss of one of these is minor: a message handed back as it came, not something that the caller asked for.
 """
 
 REQUEST_ECHO = frozenset(

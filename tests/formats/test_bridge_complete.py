@@ -18,6 +18,7 @@ from chatsheet_llm.formats import chat_responses_request, tables
 from chatsheet_llm.formats.chat_responses_input import messages_to_input
 from chatsheet_llm.formats.chat_responses_reply import INCOMPLETE_REASONS, responses_to_chat
 from chatsheet_llm.formats.chat_responses_stream import ResponsesToChatStream
+from chatsheet_llm.formats.ledger import Ledger
 
 
 def fields(typed_dict):
@@ -67,9 +68,10 @@ def test_every_field_of_a_message_is_carried_or_listed(message):
     (role,) = get_args(get_type_hints(message)["role"])
     others = fields(message) - tables.MESSAGE_FIELDS[role]
     body = {"role": role, "content": "x", "name": "f", "tool_call_id": "c"} | {name: {"set": True} for name in others}
-    _, losses = messages_to_input([body], stored=False)
+    ledger = Ledger("responses")
+    messages_to_input([body], stored=False, ledger=ledger)
 
-    assert {f"messages[0].{name}" for name in others} <= {loss.path for loss in losses}
+    assert {f"messages[0].{name}" for name in others} <= {loss.path for loss in ledger.losses}
 
 
 def test_the_fields_of_a_message_are_those_of_the_sdk_and_our_own():

@@ -10,7 +10,7 @@ from client_cases import settings_for
 from replay import shared_directory
 
 from chatsheet_llm import ChatClient, route_of
-from chatsheet_llm.formats import chat_to_responses, is_echo, without_attached
+from chatsheet_llm.formats import chat_to_responses, without_attached
 from chatsheet_llm.sandbox import Sandbox
 
 ASSISTANT = {
@@ -75,7 +75,7 @@ def test_what_a_gateway_adds_to_its_replies_is_no_wish_of_the_caller_s(extra):
     _, losses = chat_to_responses({"model": "m", "messages": [{"role": "user", "content": "Hello"}, message]})
 
     assert losses
-    assert all(is_echo(loss) for loss in losses)
+    assert all(loss.minor for loss in losses)
 
 
 def test_every_recorded_reply_of_the_proxy_can_go_on_as_history():
@@ -92,7 +92,7 @@ def test_every_recorded_reply_of_the_proxy_can_go_on_as_history():
     wishes = {}
     for message in messages:
         _, losses = chat_to_responses({"model": "m", "messages": [{"role": "user", "content": "a"}, message]})
-        wishes.update({loss.path: loss.reason for loss in losses if not is_echo(loss)})
+        wishes.update({loss.path: loss.reason for loss in losses if not loss.minor})
 
     assert wishes == {}
     assert len(messages) > 30
