@@ -10,7 +10,7 @@ import contextlib
 import json
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 
 import httpx2
 from typing_extensions import Self
@@ -91,8 +91,12 @@ class Relay:
             raise self._fault("rate" if "retry-after" in self._headers else "stream_error")
         if not self.whole:
             raise self._fault("truncated" if self._events or self._named_stream else "no_stream")
+        try:
+            rest = self._encoded(self._bridge.end()) if self._bridge is not None else b""
+        except FormatError:
+            raise self._fault("bad_event") from None
         # Written by us, after the proof of wholeness: gateways leave it out, or send it after a cut.
-        return encode(Event(None, DONE)) if self._caller == "chat" else b""
+        return rest + encode(Event(None, DONE)) if self._caller == "chat" else rest
 
     @property
     def _named_stream(self) -> bool:
@@ -122,10 +126,21 @@ class Relay:
         if self._bridge is None:
             return encode(event)
         try:
-            made = self._bridge.feed(parsed)
+            return self._encoded(self._bridge.feed(parsed))
         except FormatError:
             raise self._fault("bad_event") from None
-        return b"".join(encode(Event(None, json.dumps(chunk, separators=(",", ":")))) for chunk in made)
+
+    def _encoded(self, events: Iterable[Mapping[str, object]]) -> bytes:
+        # Chat's chunks have no name; the events of the other formats are named as their type.
+        return b"".join(
+            encode(
+                Event(
+                    None if self._caller == "chat" else str(event.get("type")),
+                    json.dumps(event, separators=(",", ":")),
+                )
+            )
+            for event in events
+        )
 
     def _fault(self, fault: str) -> HopFault:
         return HopFault(Failure(fault, "committed" if self.committed else "ambiguous", 200))

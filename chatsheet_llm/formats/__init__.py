@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from chatsheet_llm.formats.chat_history import without_attached as without_attached
 from chatsheet_llm.formats.chat_responses_reply import responses_to_chat
 from chatsheet_llm.formats.chat_responses_request import chat_to_responses
 from chatsheet_llm.formats.chat_responses_stream import ResponsesToChatStream
+from chatsheet_llm.formats.compose import StreamBridge as StreamBridge
 from chatsheet_llm.formats.errors import FormatError as FormatError
 from chatsheet_llm.route import Loss, Mode
-
-
-class StreamBridge(Protocol):
-    """Turns the events of one format into events of another, one stream long."""
-
-    losses: list[Loss]
-
-    def feed(self, event: Mapping[str, object]) -> list[dict[str, object]]:
-        """Take one event and return those it makes in the caller's format."""
-
 
 BRIDGES: Mapping[tuple[Mode, Mode], Callable[[Mapping[str, object]], tuple[dict[str, object], list[Loss]]]] = {
     ("chat", "responses"): chat_to_responses,

@@ -69,6 +69,10 @@ class ResponsesToChatStream:
         feed = self._FEEDS.get(meaning)
         return feed(self, kind, event) if feed is not None else []
 
+    def end(self) -> list[dict[str, object]]:
+        """Hear that the stream is over: everything was said with its last event."""
+        return []
+
     def _start(self, kind: str, event: Mapping[str, object]) -> list[Object]:
         del kind
         self._read_head(mapping(event.get("response"), "response"))
