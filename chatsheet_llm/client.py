@@ -215,7 +215,12 @@ class _Facade(Generic[_Http]):
         seconds = math.inf if asked is None else sdk.seconds_of(asked)
         call, deadline = self._call(options, stream, seconds)
         found = dispatch(
-            call, endpoints=core.endpoints, registry=core.registry, chain=choices.chain, known=core.unconfigured
+            call,
+            endpoints=core.endpoints,
+            registry=core.registry,
+            chain=choices.chain,
+            known=core.unconfigured,
+            origins=core.origins,
         )
         trail = drive.Trail(found.skipped)
         if not found.hops:
@@ -228,6 +233,7 @@ class _Facade(Generic[_Http]):
             headers=_without_credentials({**self._custom_headers, **sdk.headers_of(options)}),
             endpoints=core.endpoints,
             domains=core.domains,
+            origins=core.origins,
             trail=trail,
             asked=asked,
             idle=settings.idle_timeout,

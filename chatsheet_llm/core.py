@@ -14,6 +14,7 @@ from chatsheet_llm.domains import Domains
 from chatsheet_llm.endpoints import Endpoint, build
 from chatsheet_llm.errors import NoEndpointError
 from chatsheet_llm.network import Network
+from chatsheet_llm.origins import Origins
 from chatsheet_llm.settings import Settings
 
 
@@ -39,6 +40,7 @@ class Core:
 
     def _begin(self) -> None:
         self.domains = Domains()
+        self.origins = Origins()
         self._clients: dict[Network, Any] = {}
         self._sdks: dict[str, Any] = {}
         self._lock = threading.RLock()

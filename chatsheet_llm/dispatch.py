@@ -10,7 +10,10 @@ from typing import Literal, Protocol
 from chatsheet_llm.capabilities import Capability, capability_of
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.formats import BRIDGES, FormatError, without_attached
+from chatsheet_llm.formats.state import without
+from chatsheet_llm.homes import Homes
 from chatsheet_llm.models import ModelSpec, Registry
+from chatsheet_llm.origins import Origins
 from chatsheet_llm.route import MODES, Loss, Mode, Skip
 
 OnLoss = Literal["error", "drop"]
@@ -23,6 +26,8 @@ RESTARTABLE = frozenset({"/chat/completions", "/responses", "/embeddings", "/mod
 
 CAPABILITY = "capability"
 """The rule of a hop that was left out because of the capability table."""
+STATE = "state"
+"""The rule of a hop that was left out because the request goes on from what another endpoint keeps."""
 BODY = "body"
 """The rule of a hop that was left out because the request is not of its own wire format: the caller's fault."""
 
@@ -68,12 +73,6 @@ class Call:
         """The model the caller asked for."""
         model = self.body.get("model") if self.body is not None else None
         return model if isinstance(model, str) else None
-
-    @property
-    def pinned(self) -> bool:
-        """Whether it goes on from something that only one endpoint keeps: another would not know it."""
-        body = self.body or {}
-        return any(body.get(name) is not None for name in ("previous_response_id", "conversation"))
 
     @property
     def side_effects(self) -> bool:
@@ -124,11 +123,16 @@ def dispatch(
     registry: Registry,
     chain: Sequence[str],
     known: Iterable[str] = (),
+    origins: Origins | None = None,
 ) -> Dispatch:
     """Return the hops that can serve this request, in the chain's order.
 
     ``chain`` is the client's; the call's own and the model's come first.  ``known`` names endpoints that may stand in a
-    chain although they are not configured: those hops are left out.  Raises SettingsError for a hop nobody knows.
+    chain although they are not configured: those hops are left out.  ``origins`` tells who made the state that an
+    earlier reply left in the request; what nobody remembers is taken for the work of the first hop that could have
+    made it.  State goes home or is taken out; where the request needs it, other hops are left out.
+
+    Raises SettingsError for a hop nobody knows.
     """
     spec = registry.get(call.model) if call.model is not None else None
     entries = call.chain or (spec.chain if spec is not None else None) or tuple(chain)
@@ -138,12 +142,13 @@ def dispatch(
     # The table is a hint: where heeding it leaves no hop, the hops it would leave out are tried after all.
     for heed in (True, False):
         hops, skipped, lost = [], [], []
+        homes = Homes.of(call.format, call.path, call.body, origins)
         for entry in _expanded(entries, registry):
             name, wanted = parse_hop(entry, endpoints, known)
             if name not in endpoints:
                 skipped.append(Skip(entry, "not configured", f"endpoint {name!r} is not configured"))
                 continue
-            made = _hop(call, entry, endpoints[name], wanted, spec, heed=heed)
+            made = _hop(call, entry, endpoints[name], wanted, spec, homes, heed=heed)
             if isinstance(made, Hop):
                 if all(made.surface != hop.surface for hop in hops):
                     hops.append(made)
@@ -154,7 +159,7 @@ def dispatch(
         rules = {skip.rule for skip in skipped}
         if hops or lost or BODY in rules or CAPABILITY not in rules:
             break
-    if call.path not in RESTARTABLE or call.pinned:
+    if call.path not in RESTARTABLE:
         hops = hops[:1]
     return Dispatch(tuple(hops), tuple(skipped), tuple(dict.fromkeys(lost)))
 
@@ -189,12 +194,15 @@ def _expanded(entries: Iterable[str], registry: Registry) -> Iterable[str]:
 
 
 def _hop(
-    call: Call, entry: str, endpoint: Reachable, wanted: Mode | None, spec: ModelSpec | None, *, heed: bool
-) -> Hop | tuple[Skip, tuple[Loss, ...]]:
+    call: Call, entry: str, endpoint: Reachable, wanted: Mode | None, spec: ModelSpec | None, homes: Homes, *,
+    heed: bool,
+) -> Hop | tuple[Skip, tuple[Loss, ...]]:  # fmt: skip
     if call.format is None:
         reason = endpoint.refuses(call.path, None)
         if reason is not None:
             return Skip(entry, "path", reason), ()
+        if homes.foreign(None, endpoint.origin):
+            return Skip(entry, STATE, "only the endpoint that made it knows it"), ()
         model = _deployment(call, endpoint, spec)
         named = {**call.body, "model": model} if call.body is not None and model is not None else call.body
         return _made(endpoint, None, model, "path is passed through", named, (), call.path.split("/")[1])
@@ -212,18 +220,26 @@ def _hop(
     bridge = BRIDGES.get((call.format, mode))
     if mode != call.format and bridge is None:
         return Skip(f"{endpoint.name}/{mode}", "bridge", f"no bridge from {call.format} to {mode} requests"), ()
-    told: Mapping[str, object] = call.body or {}
-    found: list[Loss] = []
-    if mode == call.format == "chat":
-        told, found = without_attached(told)
-    body: dict[str, object] = dict(told)
+    foreign = homes.foreign(mode, endpoint.origin)
+    own = mode == call.format
+    if own and mode == "chat":
+        # What a bridge attached is taken out as a whole, below.
+        foreign = [seal for seal in foreign if seal.home in (None, "chat")]
+    needed = tuple(Loss(mode, seal.path, "only the endpoint that made it knows it") for seal in foreign if seal.holds)
+    if needed:
+        return Skip(f"{endpoint.name}/{mode}", STATE, "; ".join(map(str, needed))), needed
+    told, found = without(call.body or {}, foreign, mode)
     losses: tuple[Loss, ...] = tuple(found)
-    if bridge is not None and mode != call.format:
+    if own and mode == "chat":
+        told, found = without_attached(told)
+        losses += tuple(found)
+    body: dict[str, object] = dict(told)
+    if bridge is not None and not own:
         try:
-            body, found = bridge(call.body or {})
+            body, found = bridge(told)
         except FormatError as error:
             return Skip(f"{endpoint.name}/{mode}", BODY, str(error)), ()
-        losses = tuple(found)
+        losses += tuple(found)
         refused = tuple(loss for loss in losses if not loss.minor)
         if refused and call.on_loss == "error":
             listed = "; ".join(str(loss) for loss in refused)

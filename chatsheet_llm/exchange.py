@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Mapping
@@ -18,8 +19,10 @@ from chatsheet_llm.domains import Domains
 from chatsheet_llm.drive import Trail
 from chatsheet_llm.endpoints import Endpoint, Outgoing
 from chatsheet_llm.formats import REPLIES, STREAMS, FormatError
+from chatsheet_llm.formats.state import tells, tokens
 from chatsheet_llm.formats.watch import is_answer, reply_error
 from chatsheet_llm.network import limit, timeouts
+from chatsheet_llm.origins import Origins
 from chatsheet_llm.plan import Send
 from chatsheet_llm.report import interrupted
 from chatsheet_llm.route import Mode
@@ -44,6 +47,7 @@ class Exchange:
     headers: Mapping[str, str | sdk.Omit]
     endpoints: Mapping[str, Endpoint]
     domains: Domains
+    origins: Origins
     trail: Trail
     asked: float | httpx2.Timeout | None
     idle: float
@@ -151,6 +155,8 @@ class Exchange:
         if mode is None or caller is None:
             if self.call.path in RESTARTABLE:
                 self._json(response)
+            elif not self.streamed:
+                self._made(step, response)
             self._answered(step, response)
             sdk.mark(response, marker=self.marker, route=self.trail.route)
             return response
@@ -160,6 +166,7 @@ class Exchange:
             raise HopFault(classify_event(hidden, response.headers, content_seen=False))
         if not is_answer(mode, body):
             raise HopFault(_protocol("schema", response))
+        self.origins.remember(tokens(mode, body), step.hop.origin)
         content = response.content
         if mode != caller:
             try:
@@ -170,6 +177,12 @@ class Exchange:
             content = json.dumps(bridged, separators=(",", ":")).encode()
         self._answered(step, response)
         return self._handed_on(response, content, "application/json")
+
+    def _made(self, step: Send, response: httpx2.Response) -> None:
+        """Remember who keeps what a request that is not bridged made: a file, a conversation, a vector store."""
+        if self.call.method.upper() == "POST" and "json" in response.headers.get("content-type", ""):
+            with contextlib.suppress(HopFault):
+                self.origins.remember(tokens("responses", self._json(response)), step.hop.origin)
 
     def _json(self, response: httpx2.Response) -> Mapping[str, object]:
         content = response.content
@@ -194,11 +207,16 @@ class Exchange:
     def _relay(self, step: Send, response: httpx2.Response) -> Relay:
         mode: Mode = step.hop.mode or "chat"
         caller: Mode = self.call.format or "chat"
+        learn = partial(self._learn, step.hop.origin, mode)
         if mode == caller:
-            return Relay(mode, caller, response.headers, None)
+            return Relay(mode, caller, response.headers, None, learn)
         bridge = STREAMS[mode, caller](self._usage)
         self.trail.losses.append(bridge.losses)
-        return Relay(mode, caller, response.headers, bridge)
+        return Relay(mode, caller, response.headers, bridge, learn)
+
+    def _learn(self, origin: str, mode: Mode, event: Mapping[str, object]) -> None:
+        if tells(mode, event):
+            self.origins.remember(tokens(mode, event), origin)
 
     def _streaming(self, step: Send, response: httpx2.Response, body: SyncBody | AsyncBody) -> httpx2.Response:
         self._answered(step, response)

@@ -40,14 +40,22 @@ class Relay:
     ``committed`` turns true with the first content: what :meth:`feed` has returned by then must be delivered before
     anything else, and no other hop may answer any more.  Raises :class:`HopFault` for an error event, an event that is
     no JSON, and an end without the terminal event.  A fault behind content in the same bytes waits for :meth:`settle`,
-    so that the outcome does not hang on how the bytes were cut.
+    so that the outcome does not hang on how the bytes were cut.  ``learn`` hears every event that is no error.
     """
 
-    def __init__(self, mode: Mode, caller: Mode, headers: Mapping[str, str], bridge: StreamBridge | None) -> None:
+    def __init__(
+        self,
+        mode: Mode,
+        caller: Mode,
+        headers: Mapping[str, str],
+        bridge: StreamBridge | None,
+        learn: Callable[[Mapping[str, object]], None] | None = None,
+    ) -> None:
         self.committed = False
         self._caller = caller
         self._headers = headers
         self._bridge = bridge
+        self._learn = learn
         self._decoder = Decoder()
         self._watch = WATCHES[mode]()
         self._bare_failure = False
@@ -123,6 +131,8 @@ class Relay:
             raise HopFault(classify_event(parsed, self._headers, content_seen=self.committed))
         if sight in ("content", "end"):
             self.committed = True
+        if self._learn is not None:
+            self._learn(parsed)
         if self._bridge is None:
             return encode(event)
         try:

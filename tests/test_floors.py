@@ -14,11 +14,11 @@ ROOT = Path(chatsheet_llm.__file__).parent
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("_version", "errors", "route"),
-    ("formats", "faults", "hints", "redact", "classify", "budget", "breaker", "domains"),
+    ("formats", "faults", "hints", "redact", "classify", "budget", "breaker", "domains", "origins"),
     (
         "values", "variables", "yaml_file", "endpoint_settings", "models", "models_file", "settings", "capabilities",
     ),
-    ("dispatch", "plan"),
+    ("homes", "dispatch", "plan"),
     ("sdk", "network", "endpoints"),
     ("streams", "drive", "exchange", "report"),
     ("choices", "core", "client"),

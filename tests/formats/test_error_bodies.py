@@ -48,7 +48,7 @@ def test_an_openai_error_has_anthropic_s_type_by_its_own_type_or_by_status(statu
     assert made["type"] == "error"
     assert made["error"]["type"] == kind
     assert made["error"]["message"] == "m"
-    assert {value for value in given.values()} <= set(made["error"].values())
+    assert set(given.values()) <= set(made["error"].values())
 
 
 @pytest.mark.parametrize("body", ["upstream request timeout", {"message": "upstream request timeout"}])

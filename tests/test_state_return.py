@@ -1,0 +1,138 @@
+"""State goes home or is taken out: encrypted reasoning, ids of responses and items, files, over a whole call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from client_cases import settings_for, way
+
+from chatsheet_llm import ChatClient, errors, route_of
+from chatsheet_llm.origins import Origins
+from chatsheet_llm.sandbox import Sandbox
+
+CHAIN = ("litellm/responses", "azure/responses")
+USER = {"role": "user", "content": "hello there"}
+
+
+def client_for(box: Sandbox, *chain: str) -> ChatClient:
+    return ChatClient(settings_for(box), chain=chain or CHAIN)
+
+
+def thinking(client: ChatClient, items: list[Any], **more: Any) -> Any:
+    return client.responses.create(
+        model="gpt-5",
+        input=items,
+        reasoning={"effort": "low"},
+        include=["reasoning.encrypted_content"],
+        store=False,
+        **more,
+    )
+
+
+def test_reasoning_goes_back_to_the_endpoint_that_sealed_it(box: Sandbox) -> None:
+    with client_for(box) as client:
+        first = thinking(client, [USER])
+        second = thinking(client, [USER, *first.output, USER])
+        sent = box.requests[-1].json["input"]
+
+    assert way(route_of(second)) == "litellm/responses 200"
+    assert route_of(second).losses == ()
+    assert [item.get("type") for item in sent].count("reasoning") == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_another_endpoint_never_sees_it_and_the_loss_is_listed(box: Sandbox, stream: bool) -> None:
+    with client_for(box) as client:
+        if stream:
+            events = list(thinking(client, [USER], stream=True))
+            output = events[-1].response.output
+        else:
+            output = thinking(client, [USER]).output
+        box.inject("litellm", "503")
+        second = thinking(client, [USER, *output, USER])
+        sent = box.requests[-1].json["input"]
+
+    assert way(route_of(second)) == "litellm/responses 503 -> azure/responses 200"
+    assert "reasoning" not in [item.get("type") for item in sent]
+    assert "input[1]" in [loss.path for loss in route_of(second).losses]
+    assert all(loss.minor for loss in route_of(second).losses)
+
+
+def test_what_the_second_endpoint_sealed_never_goes_to_the_first(box: Sandbox) -> None:
+    with client_for(box) as client:
+        box.inject("litellm", "503", times=1)
+        first = thinking(client, [USER])
+        second = thinking(client, [USER, *first.output, USER])
+        sent = box.requests[-1].json["input"]
+
+    assert way(route_of(first)) == "litellm/responses 503 -> azure/responses 200"
+    assert way(route_of(second)) == "litellm/responses 200"
+    assert "reasoning" not in [item.get("type") for item in sent]
+
+
+def test_a_chat_caller_s_reasoning_is_kept_from_other_endpoints_too(box: Sandbox) -> None:
+    ask: dict[str, Any] = {"model": "gpt-5-codex", "reasoning_effort": "low"}
+    with client_for(box) as client:
+        sealed = [item.to_dict() for item in thinking(client, [USER]).output if item.type == "reasoning"]
+        history: list[Any] = [USER, {"role": "assistant", "content": "Hi.", "reasoning_items": sealed}, USER]
+        home = client.chat.completions.create(messages=history, **ask)
+        went_home = box.requests[-1].json["input"]
+        box.inject("litellm", "503")
+        other = client.chat.completions.create(messages=history, **ask)
+        went_elsewhere = box.requests[-1].json["input"]
+
+    assert [item["type"] for item in went_home].count("reasoning") == len(sealed) == 1
+    assert "reasoning" not in [item["type"] for item in went_elsewhere]
+    assert not [loss for loss in route_of(home).losses if "reasoning_items" in loss.path]
+    assert "messages[1].reasoning_items[0]" in [loss.path for loss in route_of(other).losses]
+
+
+def test_a_conversation_goes_on_only_where_it_is_kept(box: Sandbox) -> None:
+    with client_for(box) as client:
+        box.inject("litellm", "503", times=1)
+        first = client.responses.create(model="gpt-5", input="hello there")
+        second = client.responses.create(model="gpt-5", input="and then?", previous_response_id=first.id)
+
+    assert way(route_of(second)) == "azure/responses 200"
+    assert [skip.rule for skip in route_of(second).skipped] == ["state"]
+
+
+def test_a_stored_response_is_asked_for_where_it_is_kept(box: Sandbox) -> None:
+    with client_for(box) as client:
+        box.inject("litellm", "503", times=1)
+        first = client.responses.create(model="gpt-5", input="hello there")
+        again = client.responses.retrieve(first.id)
+
+    assert again.id == first.id
+    assert way(route_of(again)) == "azure 200"
+
+
+def test_a_conversation_of_unknown_origin_is_the_first_hop_s(box: Sandbox) -> None:
+    with client_for(box) as client, pytest.raises(errors.CallError) as caught:
+        client.responses.create(model="gpt-5", input="and then?", previous_response_id="resp_of_another_process")
+
+    assert {attempt.hop for attempt in caught.value.route.attempts} == {"litellm/responses"}
+
+
+def test_a_conversation_whose_keeper_is_not_in_the_chain_is_an_error_that_names_it(box: Sandbox) -> None:
+    with client_for(box) as client:
+        first = client.with_chain("azure/responses").responses.create(model="gpt-5", input="hello there")
+        with pytest.raises(errors.UnsupportedParameterError, match="previous_response_id") as caught:
+            client.with_chain("litellm/responses").responses.create(
+                model="gpt-5", input="and then?", previous_response_id=first.id
+            )
+
+    assert caught.value.param == "previous_response_id"
+    assert caught.value.route.attempts == ()
+
+
+def test_the_memory_forgets_the_oldest_first_and_holds_no_token() -> None:
+    memory = Origins(size=2)
+    memory.remember(["first-token"], "a")
+    memory.remember(["second-token", "third-token"], "b")
+    memory.remember(["second-token"], "c")
+
+    assert [memory.of(f"{name}-token") for name in ("first", "second", "third")] == [None, "c", "b"]
+    assert "token" not in repr(vars(memory)["_known"])
+    assert len(memory) == 2
