@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
-from chatsheet_llm.faults import FAULTS, Fault
+from chatsheet_llm.faults import BY_CODE, BY_STATUS, BY_TEXT, BY_TYPE_ALONE, FAULTS, NOT_FOUND, Fault
 from chatsheet_llm.hints import hint_in_text
 from chatsheet_llm.hints import retry_after as retry_after
 from chatsheet_llm.redact import redact as redact
@@ -16,7 +16,7 @@ from chatsheet_llm.redact import redacted
 from chatsheet_llm.route import SendState
 
 _SAFE_HEADERS = re.compile(
-    r"(retry-after|x-ratelimit-|x-request-id|apim-request-id|request-id|x-ms-region|x-should-retry"
+    r"(retry-after|x-ratelimit-|anthropic-ratelimit-|x-request-id|apim-request-id|request-id|x-ms-region|x-should-retry"
     r"|content-type|date$|llm_provider-retry-after|x-litellm-call-id)",
     re.IGNORECASE,
 )
@@ -69,71 +69,13 @@ def request_id(headers: Mapping[str, str]) -> str | None:
 
 # --- replies -------------------------------------------------------------------------------------------------------
 
-_BY_STATUS: Mapping[int, str] = {
-    400: "invalid_request", 401: "auth", 402: "gateway_policy", 403: "forbidden", 404: "deployment", 405: "deployment",
-    407: "proxy", 408: "timeout_408", 409: "conflict", 413: "too_large", 422: "unprocessable", 424: "dependency",
-    425: "early", 429: "rate", 449: "early", 499: "client_closed", 500: "server_error", 501: "not_implemented",
-    502: "bad_gateway", 503: "overload", 504: "gateway_timeout", 529: "overload",
-}  # fmt: skip
-
-_BY_CODE: Mapping[str, str] = {
-    "content_filter": "content_filter",
-    "contentfiltered": "content_filter",
-    "responsibleaipolicyviolation": "content_filter",
-    "content_policy_violation": "content_filter",
-    "context_length_exceeded": "context_length",
-    "operationnotsupported": "capability",
-    "deploymentnotfound": "deployment",
-    "model_not_found": "deployment",
-    "insufficient_quota": "quota",
-    "enforced_spend_limit_reached": "quota",
-    "rate_limit_exceeded": "rate",
-    "too_many_requests": "rate",
-    "rate_limit_error": "rate",
-    "overloaded_error": "overload",
-    "server_error": "server_error",
-    "api_error": "server_error",
-    "server_is_overloaded": "overload",
-    "unsupported_parameter": "invalid_request",
-    "unsupported_value": "invalid_request",
-    "invalid_value": "invalid_request",
-    "budget_exceeded": "gateway_policy",
-    "key_model_access_denied": "gateway_policy",
-    "team_model_access_denied": "gateway_policy",
-    "all_deployments_in_cooldown": "cooldown",
-    "no_db_connection": "auth",
-    "authenticationtypedisabled": "forbidden",
-    "permission_error": "forbidden",
-    "authentication_error": "auth",
-    "invalid_api_key": "auth",
-    "request_too_large": "too_large",
-    "timeout": "timeout_408",
-}
-"""By ``code``, ``innererror.code`` or ``type``, lower case, in that order."""
-
-# Where no structured field tells: Azure's own sentences, which LiteLLM wraps in its `message` and strips of their code.
-_BY_TEXT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), fault)
-    for pattern, fault in (
-        (r"ContentPolicyViolationError|ResponsibleAIPolicyViolation|content management policy", "content_filter"),
-        (
-            r"ContextWindowExceededError|maximum context length|exceeds the context window|Input tokens exceed",
-            "context_length",
-        ),
-        (r"operation does not work with the specified model|OperationNotSupported", "capability"),
-        (r"not supported (?:for \S+ )?in /v1/chat/completions|use /v1/responses", "capability"),
-        (
-            r"enabled only for api.versions?|API version not supported|api-version query parameter is not allowed",
-            "capability",
-        ),
-        (r"Invalid URL \(POST|not supported with the Responses API|Unsupported data type.*responses", "capability"),
-        (r"Invalid model name passed in model", "unknown_model"),
-        (r"No connected db", "auth"),
-        (r"temporarily blocked", "gateway_policy"),
-    )
-)
 _TEXT_STATUSES = frozenset({400, 403, 404, 500})
 _STATE_PARAMS = ("previous_response_id", "file", "conversation", "response_id", "container")
+_REFUSALS = frozenset(
+    {"rate", "quota", "overload", "content_filter", "capability", "context_length", "auth", "forbidden"}
+    | {"invalid_request", "too_large", "unknown_model"}
+)
+"""Faults that a provider names before it begins to work."""
 _REJECTED = frozenset({400, 401, 402, 403, 404, 405, 407, 409, 413, 422, 425, 429, 449, 501})
 
 
@@ -156,15 +98,15 @@ def classify_event(event: Mapping[str, object], headers: Mapping[str, str], *, c
     Anthropic ``error``.  The HTTP status was 200, so only the fields tell.
     """
     error = event_error(event)
-    fault = _structured(error) or _textual(json.dumps(error)) or "stream_error"
-    status = _int(error.get("code")) or _int(error.get("status_code"))
-    if fault == "stream_error" and status is not None:
-        fault = _BY_STATUS.get(status, fault)
+    fault = _structured(error) or _textual(json.dumps(error))
+    if fault is None:
+        status = _int(error.get("code")) or _int(error.get("status_code")) or 0
+        fault = BY_STATUS.get(status) or BY_TYPE_ALONE.get(str(error.get("type"))) or "stream_error"
     # "No content" means the provider refused to start; anything later may have been billed.
-    no_work = fault in ("rate", "quota", "overload", "content_filter", "capability", "context_length", "auth")
-    state: SendState = "committed" if content_seen else "rejected" if no_work else "ambiguous"
+    state: SendState = "committed" if content_seen else "rejected" if fault in _REFUSALS else "ambiguous"
     hint = retry_after(headers, datetime.now(timezone.utc))
-    return _failure(fault, state, 200, headers, error, {"error": error}, "", hint)
+    failure = _failure(fault, state, 200, headers, error, {"error": error}, "", hint)
+    return replace(failure, request_id=failure.request_id or _text_field(event, "request_id"))
 
 
 def event_error(event: Mapping[str, object]) -> Mapping[str, object]:
@@ -191,7 +133,7 @@ def _fault_of(status: int, error: Mapping[str, object], text: str, headers: Mapp
     if status == 404 and fault is None and re.search(r"(Response|File|Conversation|item) with id", text):
         return "not_found"
     if status in (401, 403) and fault not in ("content_filter", "gateway_policy", "forbidden", "auth"):
-        return _BY_STATUS[status]
+        return BY_STATUS[status]
     if status == 413 and "html" in headers.get("content-type", ""):
         return "html"
     if status == 500 and headers.get("content-type", "").startswith("text/plain") and "Internal Server Error" in text:
@@ -199,8 +141,8 @@ def _fault_of(status: int, error: Mapping[str, object], text: str, headers: Mapp
         return fault or "server_error"
     if fault is not None:
         return fault
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
+    if status in BY_STATUS:
+        return BY_STATUS[status]
     return "server_error" if status >= 500 else "invalid_request"
 
 
@@ -213,14 +155,17 @@ def _structured(error: Mapping[str, object]) -> str | None:
         error.get("code"),
         error.get("type"),
     ):
-        fault = _BY_CODE.get(str(value).lower()) if isinstance(value, (str, int)) else None
+        fault = BY_CODE.get(str(value).lower()) if isinstance(value, (str, int)) else None
         if fault is not None:
             return fault
+    if error.get("type") == "not_found_error":
+        said = (_text_field(error, "message") or "")[:_LONGEST_MESSAGE]
+        return next((fault for pattern, fault in NOT_FOUND if pattern.match(said)), None)
     return None
 
 
 def _textual(text: str) -> str | None:
-    return next((fault for pattern, fault in _BY_TEXT if pattern.search(text)), None)
+    return next((fault for pattern, fault in BY_TEXT if pattern.search(text)), None)
 
 
 def _parsed(body: bytes | str | object) -> tuple[object, str]:
@@ -248,17 +193,19 @@ def _failure(
     fault: str, state: SendState, status: int, headers: Mapping[str, str], error: Mapping[str, object], parsed: object,
     text: str, hint: float | None,
 ) -> Failure:  # fmt: skip
+    coded = error.get("details")
+    details = coded if isinstance(coded, Mapping) else {}
     message = _text_field(error, "message") or (None if parsed is not None else _plain(text))
     return Failure(
         fault=fault,
         send_state=state,
         status=status,
-        code=_text_field(error, "code"),
+        code=_text_field(error, "code") or _text_field(details, "error_code"),
         type=_text_field(error, "type"),
         param=_text_field(error, "param"),
         message=redact(message)[:_LONGEST_MESSAGE] if message else None,
         retry_after=hint,
-        request_id=request_id(headers),
+        request_id=request_id(headers) or (_text_field(parsed, "request_id") if isinstance(parsed, Mapping) else None),
         headers={name: value for name, value in headers.items() if _SAFE_HEADERS.match(name)},
         body=redacted(dict(error) or parsed or text[:_LONGEST_MESSAGE] or None),
     )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from chatsheet_llm.capabilities import Capability, capability_of
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.formats import BRIDGES, FormatError, without_attached
+from chatsheet_llm.formats.responses_messages_tables import EFFORTS
 from chatsheet_llm.formats.state import without
 from chatsheet_llm.homes import Homes
 from chatsheet_llm.models import ModelSpec, Registry
@@ -20,6 +21,9 @@ OnLoss = Literal["error", "drop"]
 
 PATHS: Mapping[str, Mode] = {"/chat/completions": "chat", "/responses": "responses"}
 """The OpenAI paths whose requests may be answered by another API; every other path goes out as it is."""
+MESSAGES_LIMIT = 8192
+"""Tokens of an answer through Messages, which must have a limit, where nobody sets one.  A model refuses more than it
+can write, so this is little; an answer that needs more ends with ``length``."""
 RESTARTABLE = frozenset({"/chat/completions", "/responses", "/embeddings", "/models", "/moderations"})
 """The paths where another hop may answer after one failed: they change nothing that only the first hop knows of."""
 
@@ -249,6 +253,11 @@ def _hop(
         body["model"] = model
     if spec is not None:
         body = with_defaults(body, mode, spec)
+    if mode == "messages" and body.get("max_tokens") is None and not own:
+        body["max_tokens"] = MESSAGES_LIMIT
+        name = "max_output_tokens" if call.format == "responses" else "max_completion_tokens"
+        reason = f"Messages must have a limit; {MESSAGES_LIMIT} tokens were set, as neither the call nor the model did"
+        losses += (Loss("messages", name, reason, minor=True),)
     return _made(endpoint, mode, model, rule, body, losses)
 
 
@@ -339,6 +348,13 @@ def with_defaults(body: Mapping[str, object], mode: Mode, spec: ModelSpec) -> di
             inner = filled.get(group)
             if value is not None and (inner is None or isinstance(inner, Mapping)):
                 filled[group] = {name: value, **(inner or {})}
-    elif spec.max_tokens is not None:
-        filled.setdefault("max_tokens", spec.max_tokens)
+    else:
+        if spec.max_tokens is not None:
+            filled.setdefault("max_tokens", spec.max_tokens)
+        asked = filled.get("output_config", {})
+        if spec.reasoning_effort == "none":
+            filled.setdefault("thinking", {"type": "disabled"})
+        elif spec.reasoning_effort in EFFORTS and isinstance(asked, Mapping) and "thinking" not in filled:
+            filled["output_config"] = {"effort": spec.reasoning_effort, **asked}
+            filled["thinking"] = {"type": "adaptive"}
     return filled

@@ -24,7 +24,7 @@ from chatsheet_llm.values import (
     unknown_name,
 )
 
-KINDS: Final = ("litellm", "azure", "openai", "anthropic")
+KINDS: Final = ("litellm", "azure", "openai", "anthropic", "anthropic_foundry")
 """The kinds of endpoint that ship with the library; an endpoint of the same name is of that kind."""
 
 
@@ -45,8 +45,9 @@ def clean_kind(value: object) -> str:
 class EndpointSettings(BaseModel):
     """How to reach one endpoint.  Every field may be left out, so that layers of settings can be laid over each other.
 
-    ``kind`` is litellm, azure, openai, anthropic or a third party's; empty where a layer does not say.  ``key_header``
-    is how the key travels (None: as the kind does by default).  ``modes`` are the APIs it may be asked for (None: all
+    ``kind`` is litellm, azure, openai, anthropic, anthropic_foundry (Claude on Azure Foundry) or a third party's; empty
+    where a layer does not say.  ``key_header`` is how the key travels (None: as the kind does by default; ``api-key``
+    is ``x-api-key`` for Anthropic).  ``modes`` are the APIs it may be asked for (None: all
     that its kind has).  ``headers`` are sent with every request.  ``ca_bundle`` and ``proxy`` replace the general ones.
     ``boundary`` names the data boundary it lies in, ``label`` is for people.  Keys, tokens, header values and the
     proxy are secrets in every repr and dump.

@@ -1,7 +1,9 @@
-"""Every fault a hop can show, as one table: whose it is and what may be tried next.  Decides nothing by itself."""
+"""Every fault a hop can show, as tables: whose it is, what may be tried next, what it is called.  Decides nothing."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -88,3 +90,107 @@ FAULTS: dict[str, Fault] = {
     "deadline": Fault("deadline", "no", "none", "none", "the deadline of the call passed"),
 }
 """By fault name.  From the documented error bodies of Azure OpenAI and Anthropic, and the LiteLLM proxy as measured."""
+
+# --- what providers call them ---------------------------------------------------------------------------------------
+
+BY_STATUS: Mapping[int, str] = {
+    400: "invalid_request", 401: "auth", 402: "gateway_policy", 403: "forbidden", 404: "deployment", 405: "deployment",
+    407: "proxy", 408: "timeout_408", 409: "conflict", 413: "too_large", 422: "unprocessable", 424: "dependency",
+    425: "early", 429: "rate", 449: "early", 499: "client_closed", 500: "server_error", 501: "not_implemented",
+    502: "bad_gateway", 503: "overload", 504: "gateway_timeout", 529: "overload",
+}  # fmt: skip
+
+BY_CODE: Mapping[str, str] = {
+    "content_filter": "content_filter",
+    "contentfiltered": "content_filter",
+    "responsibleaipolicyviolation": "content_filter",
+    "content_policy_violation": "content_filter",
+    "context_length_exceeded": "context_length",
+    "operationnotsupported": "capability",
+    "deploymentnotfound": "deployment",
+    "model_not_found": "deployment",
+    "insufficient_quota": "quota",
+    "enforced_spend_limit_reached": "quota",
+    "rate_limit_exceeded": "rate",
+    "too_many_requests": "rate",
+    "rate_limit_error": "rate",
+    "overloaded_error": "overload",
+    "server_error": "server_error",
+    "api_error": "server_error",
+    "server_is_overloaded": "overload",
+    "unsupported_parameter": "invalid_request",
+    "unsupported_value": "invalid_request",
+    "invalid_value": "invalid_request",
+    "budget_exceeded": "gateway_policy",
+    "key_model_access_denied": "gateway_policy",
+    "team_model_access_denied": "gateway_policy",
+    "all_deployments_in_cooldown": "cooldown",
+    "no_db_connection": "auth",
+    "authenticationtypedisabled": "forbidden",
+    "permission_error": "forbidden",
+    "authentication_error": "auth",
+    "invalid_api_key": "auth",
+    "request_too_large": "too_large",
+    "timeout": "timeout_408",
+    # Anthropic: types, then what it says in ``details.error_code``
+    "billing_error": "quota",
+    "conflict_error": "conflict",
+    "memory_path_conflict_error": "conflict",
+    "memory_precondition_failed_error": "conflict",
+    "timeout_error": "gateway_timeout",
+    "contract_spend_limit_reached": "quota",
+    "linked_organization_billing_unavailable": "quota",
+    "linked_organization_spend_limit_reached": "quota",
+    "ramp_limit_exceeded": "rate",
+    "request_body_timeout": "timeout_408",
+    "claude_code_key_creator_not_member": "auth",
+    "cmek_key_disabled": "forbidden",
+    "cmek_key_network_blocked": "forbidden",
+    "cmek_key_unreachable": "dependency",
+    "cmek_context_unavailable": "dependency",
+    "organization_on_hold": "gateway_policy",
+    "user_profile_billing_not_authorized": "gateway_policy",
+    "user_profile_not_billable": "gateway_policy",
+    "file_expired": "not_found",
+    "thread_not_found": "not_found",
+}
+"""By ``innererror.code``, ``details.error_code``, ``code`` or ``type``, lower case, in that order."""
+
+BY_TYPE_ALONE: Mapping[str, str] = {"invalid_request_error": "invalid_request", "not_found_error": "deployment"}
+"""Of an event that names nothing finer; with a reply the status tells."""
+
+NOT_FOUND: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"model:"), "unknown_model"),
+    (re.compile(r"(file|container|skill)\b|.*\b(file|container|skill)\b.*not found", re.IGNORECASE), "not_found"),
+)
+"""What Anthropic's ``not_found_error`` is about, by the beginning of its message."""
+
+_NO_CREDIT = r"credit balance is too low|reached your specified (?:workspace )?API usage limits"
+_DISABLED = r"organization has been disabled"
+
+# Where no structured field tells: the providers' own sentences; LiteLLM wraps them in its `message` without their code.
+BY_TEXT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), fault)
+    for pattern, fault in (
+        (r"ContentPolicyViolationError|ResponsibleAIPolicyViolation|content management policy", "content_filter"),
+        (r"ContextWindowExceededError|maximum context length|exceeds the context window", "context_length"),
+        (r"Input tokens exceed|prompt is too long|exceeds? context limit", "context_length"),
+        (r"operation does not work with the specified model|OperationNotSupported", "capability"),
+        (r"not supported (?:for \S+ )?in /v1/chat/completions|use /v1/responses", "capability"),
+        (
+            r"enabled only for api.versions?|API version not supported|api-version query parameter is not allowed",
+            "capability",
+        ),
+        (r"Invalid URL \(POST|not supported with the Responses API|Unsupported data type.*responses", "capability"),
+        (r"Invalid model name passed in model", "unknown_model"),
+        (r"No connected db", "auth"),
+        (r"temporarily blocked", "gateway_policy"),
+        # Anthropic calls all of these invalid requests.  Behind a gateway the account is the gateway's business.
+        (r"Output blocked by content filtering policy", "content_filter"),
+        (r"too many total text bytes", "too_large"),
+        (rf"AnthropicException[\s\S]{{0,400}}?(?:{_NO_CREDIT}|{_DISABLED})", "dependency"),
+        (_NO_CREDIT, "quota"),
+        (_DISABLED, "forbidden"),
+    )
+)
+"""By what an error says, of the statuses that name too little."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from chatsheet_llm import errors
@@ -10,6 +11,7 @@ from chatsheet_llm.classify import Failure
 from chatsheet_llm.dispatch import BODY, Call, Dispatch
 from chatsheet_llm.errors import CallError
 from chatsheet_llm.faults import Kind
+from chatsheet_llm.formats.error_bodies import bridge_error
 from chatsheet_llm.route import Route
 
 _E = TypeVar("_E", bound=CallError)
@@ -132,6 +134,12 @@ def _what_to_set(dispatch: Dispatch, unconfigured: Mapping[str, str]) -> str:
 
 
 def _made(cls: type[_E], failure: Failure, route: Route) -> _E:
+    if route.attempts and route.attempts[-1].mode == "messages" and isinstance(failure.body, Mapping):
+        # The caller's client is an OpenAI one, whose errors have OpenAI's fields.
+        told = bridge_error({"error": failure.body}, "messages", "chat")
+        inner = told["error"] if isinstance(told, Mapping) else None
+        if isinstance(inner, Mapping):
+            failure = replace(failure, body=inner, code=failure.code or inner["code"])
     return errors.with_status(cls, failure.status)(
         _message(failure, route),
         route=route,

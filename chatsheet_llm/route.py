@@ -25,8 +25,8 @@ class Loss:
 
     ``format`` is the format that could not hold it, ``path`` where it stood in the original body
     (``messages[2].name``), ``reason`` one sentence that says why.  ``minor`` marks an input whose loss takes nothing
-    that the caller asked the model for: state that an earlier reply left and another endpoint could not read, or a
-    name that only labels.  It is listed as every other, but keeps no hop from serving the call.
+    that the caller asked the model for: state that an earlier reply left and another endpoint could not read, a name
+    that only labels, or a hint to a cache.  It is listed as every other, but keeps no hop from serving the call.
     """
 
     format: Mode

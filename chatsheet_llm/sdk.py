@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any, TypeVar, cast
 
 import httpcore2
@@ -26,6 +27,8 @@ from chatsheet_llm.route import Route
 _T = TypeVar("_T")
 _ROUTE = "chatsheet_route"
 _INTERNAL_HEADERS = frozenset({RAW_RESPONSE_HEADER.lower(), OVERRIDE_CAST_TO_HEADER.lower()})
+_OPENAI_S_OWN = ("openai-", "x-stainless-")
+"""Beginnings of headers that mean something to OpenAI alone, or describe its SDK."""
 
 
 # --- a request, as the resources hand it to `request()` ------------------------------------------------------------
@@ -103,20 +106,53 @@ def outgoing(
 
 
 def anthropic_outgoing(
-    *, method: str, url: str, body: object, headers: Mapping[str, str | Omit], timeout: httpx2.Timeout
-) -> Any:
-    """Return the same for the Anthropic SDK, which is loaded only here."""
+    options: FinalRequestOptions | None, *, method: str, url: str, body: object, headers: Mapping[str, str | Omit],
+    timeout: httpx2.Timeout,
+) -> Any:  # fmt: skip
+    """Return the same for the Anthropic SDK; headers that are OpenAI's or its SDK's own stay behind."""
+    from anthropic import Omit as AnthropicOmit
     from anthropic._models import FinalRequestOptions as AnthropicOptions
 
+    told = {name: value for name, value in headers.items() if not name.lower().startswith(_OPENAI_S_OWN)}
     return AnthropicOptions.construct(
         method=method,
         url=url,
+        params=dict(options.params) if options is not None else {},
         json_data=cast("Any", body),
-        headers={name: value for name, value in headers.items() if isinstance(value, str)},
+        headers={name: AnthropicOmit() if isinstance(value, Omit) else value for name, value in told.items()},
+        idempotency_key=cast("Any", options.idempotency_key if options is not None else None),
         timeout=timeout,
         max_retries=0,
         follow_redirects=False,
     )
+
+
+@cache
+def foundry_classes() -> tuple[type[Any], type[Any]]:
+    """Return the Anthropic SDK's clients for Foundry, made of their arguments alone.
+
+    The SDK's own, in some versions, take ``ANTHROPIC_FOUNDRY_RESOURCE`` from the environment beside a ``base_url`` and
+    refuse to have both; and where they are given a token, all of them hold the environment's ``ANTHROPIC_API_KEY``.
+    """
+    import anthropic
+
+    class AnthropicFoundry(anthropic.AnthropicFoundry):
+        def __init__(
+            self, *, api_key: str | None = None, azure_ad_token_provider: Any = None, **arguments: Any
+        ) -> None:
+            anthropic.Anthropic.__init__(self, api_key=api_key, **arguments)
+            self.api_key, self.auth_token = api_key, None
+            self._azure_ad_token_provider = azure_ad_token_provider
+
+    class AsyncAnthropicFoundry(anthropic.AsyncAnthropicFoundry):
+        def __init__(
+            self, *, api_key: str | None = None, azure_ad_token_provider: Any = None, **arguments: Any
+        ) -> None:
+            anthropic.AsyncAnthropic.__init__(self, api_key=api_key, **arguments)
+            self.api_key, self.auth_token = api_key, None
+            self._azure_ad_token_provider = azure_ad_token_provider
+
+    return AnthropicFoundry, AsyncAnthropicFoundry
 
 
 # --- an answer, as the resources expect it from `request()` ---------------------------------------------------------
@@ -261,6 +297,9 @@ def forget_environment(client: Any, headers: Mapping[str, str], *, azure_ad_toke
     An organization is OpenAI's business alone, and ``OPENAI_CUSTOM_HEADERS`` may hold a credential for one server.
     """
     client._custom_headers = dict(headers)
+    if hasattr(client, "webhook_key"):
+        # ANTHROPIC_WEBHOOK_SIGNING_KEY; the OpenAI SDK calls it otherwise.
+        client.webhook_key = None
     if isinstance(client, (openai.AzureOpenAI, openai.AsyncAzureOpenAI)):
         # SDKs before 3.2 read AZURE_OPENAI_AD_TOKEN even where a key was given, and the token won.
         client._azure_ad_token = azure_ad_token

@@ -18,6 +18,7 @@ from chatsheet_llm.models import Registry
 from chatsheet_llm.models_file import load_models
 from chatsheet_llm.values import (
     Ascii,
+    FoundryResource,
     LocalPath,
     Proxy,
     Seconds,
@@ -35,6 +36,7 @@ _NEEDS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "azure": (("base_url",), ("api_key", "ad_token")),
     "openai": (("api_key",),),
     "anthropic": (("api_key",),),
+    "anthropic_foundry": (("base_url",), ("api_key", "ad_token")),
 }
 """Kind to what it cannot work without: one field of each group."""
 
@@ -47,7 +49,8 @@ class Settings(BaseSettings):
     `chatsheet_llm.variables.VARIABLES` lists the names.  ``_env_file`` reads another file, or several (later ones win),
     or none (None).  An empty value counts as not set, wherever it stands.  Times are seconds.  ``chain`` lists hops
     (``endpoint`` or ``endpoint/mode``) in the order of trying; ``max_sends`` bounds the requests of one call,
-    ``max_retries`` the re-sends on one hop; ``idle_timeout`` is the longest silence within a stream.  ``endpoints``
+    ``max_retries`` the re-sends on one hop; ``idle_timeout`` is the longest silence within a stream.
+    ``anthropic_foundry_resource`` is the name of an Azure Foundry resource with Claude, or its URL.  ``endpoints``
     (``CHATSHEET_ENDPOINTS__NAME__FIELD``) adds endpoints and overrides single fields of those known from elsewhere.
 
     Raises one `SettingsError` that lists every problem by the name the caller set.  Keys are secrets in repr and dump;
@@ -67,6 +70,8 @@ class Settings(BaseSettings):
     openai_base_url: Url = None
     anthropic_api_key: Secret = None
     anthropic_base_url: Url = None
+    anthropic_foundry_resource: FoundryResource = None
+    anthropic_foundry_api_key: Secret = None
     chain: Annotated[tuple[str, ...], BeforeValidator(clean_chain)] = ("litellm", "azure/responses", "azure/chat")
     models_file: LocalPath = None
     deadline: Seconds = 120.0

@@ -23,6 +23,7 @@ from chatsheet_llm.route import MODES, Mode
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """What an endpoint or a chain may be called."""
 
+_RESOURCE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -68,6 +69,16 @@ def clean_url(value: object) -> str | None:
         if "?" in text or "#" in text:
             raise ValueError("holds a query or fragment ('?' or '#'); give the URL without it (the API version apart)")
     return text
+
+
+def clean_foundry_resource(value: object) -> str | None:
+    """Return the URL of an Azure Foundry resource, given as such or by the resource's name."""
+    text = clean_ascii(value)
+    if text is None or "://" in text:
+        return clean_url(text)
+    if not _RESOURCE.fullmatch(text):
+        raise ValueError("must be the name of a resource, as in my-resource, or a URL that starts with https://")
+    return f"https://{text}.services.ai.azure.com/anthropic"
 
 
 def clean_proxy(value: object) -> SecretStr | None:
@@ -226,6 +237,7 @@ def _shown(value: object) -> str:
 Text = Annotated[str | None, BeforeValidator(clean_text)]
 Ascii = Annotated[str | None, BeforeValidator(clean_ascii)]
 Url = Annotated[str | None, BeforeValidator(clean_url)]
+FoundryResource = Annotated[str | None, BeforeValidator(clean_foundry_resource)]
 Secret = Annotated[SecretStr | None, BeforeValidator(clean_secret)]
 Proxy = Annotated[SecretStr | None, BeforeValidator(clean_proxy)]
 LocalPath = Annotated[Path | None, BeforeValidator(clean_path)]

@@ -28,6 +28,8 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "openai_base_url": ("OPENAI_BASE_URL",),
     "anthropic_api_key": ("ANTHROPIC_API_KEY",),
     "anthropic_base_url": ("ANTHROPIC_BASE_URL",),
+    "anthropic_foundry_resource": ("ANTHROPIC_FOUNDRY_RESOURCE", "ANTHROPIC_FOUNDRY_BASE_URL"),
+    "anthropic_foundry_api_key": ("ANTHROPIC_FOUNDRY_API_KEY",),
     "chain": ("CHATSHEET_CHAIN",),
     "models_file": ("CHATSHEET_MODELS_FILE", "MODEL_CONFIG_PATH"),
     "deadline": ("CHATSHEET_DEADLINE",),
@@ -52,6 +54,7 @@ FLAT: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "openai": {"base_url": "openai_base_url", "api_key": "openai_api_key"},
     "anthropic": {"base_url": "anthropic_base_url", "api_key": "anthropic_api_key"},
+    "anthropic_foundry": {"base_url": "anthropic_foundry_resource", "api_key": "anthropic_foundry_api_key"},
 }
 """Well-known endpoint to its fields that have a variable of their own."""
 

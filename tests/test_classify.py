@@ -9,6 +9,7 @@ import json
 import socket
 import ssl
 from collections.abc import Mapping
+from typing import get_args
 
 import anthropic
 import httpx2
@@ -16,9 +17,10 @@ import openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from replay import recordings
 
 from chatsheet_llm.classify import Failure, classify_event, classify_exception, classify_reply, request_id
-from chatsheet_llm.faults import FAULTS
+from chatsheet_llm.faults import BY_CODE, FAULTS
 from chatsheet_llm.redact import redact
 
 Json = Mapping[str, object]
@@ -30,6 +32,12 @@ def openai_style(message: str = "no", code: str | None = None, kind: str | None 
 
 def cognitive(code: str, message: str = "no") -> Json:
     return {"error": {"code": code, "message": message}}
+
+
+def claude(kind: str, message: str = "no", error_code: str | None = None) -> Json:
+    """As Anthropic puts it, directly and on Foundry."""
+    details = {} if error_code is None else {"details": {"error_code": error_code}}
+    return {"type": "error", "error": {"type": kind, "message": message, **details}, "request_id": "req_1"}
 
 
 def proxied(status: int, message: str, kind: str = "invalid_request_error", **more: object) -> Json:
@@ -48,6 +56,15 @@ NO_OPERATION = (
 ON_RESPONSES = (
     "Function tools with reasoning_effort are not supported for gpt-5.4 in /v1/chat/completions. "
     "Please use /v1/responses instead."
+)
+NO_CREDIT = (
+    "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase "
+    "credits."
+)
+NO_PREFILL = "This model does not support assistant message prefill. The conversation must end with a user message."
+OVER_LIMIT = (
+    "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000, decrease input length or "
+    "`max_tokens` and try again"
 )
 
 REPLIES: list[tuple[int, Json | str, str]] = [
@@ -164,6 +181,49 @@ REPLIES: list[tuple[int, Json | str, str]] = [
     (504, "", "gateway_timeout"),
     (520, "", "server_error"),
     (529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, "overload"),
+    # Anthropic: the broad type, the finer code where there is one, words where it calls everything invalid
+    (400, claude("invalid_request_error", "messages.0.content: Input should be a valid list"), "invalid_request"),
+    (400, claude("invalid_request_error", "model: Field required"), "invalid_request"),
+    (400, claude("invalid_request_error", NO_PREFILL), "invalid_request"),
+    (400, claude("invalid_request_error", "prompt is too long: 200016 tokens > 200000 maximum"), "context_length"),
+    (400, claude("invalid_request_error", OVER_LIMIT), "context_length"),
+    (400, claude("invalid_request_error", "too many total text bytes: 9000001 > 9000000"), "too_large"),
+    (400, claude("invalid_request_error", "Output blocked by content filtering policy"), "content_filter"),
+    (400, claude("invalid_request_error", NO_CREDIT), "quota"),
+    (400, claude("invalid_request_error", "You have reached your specified API usage limits."), "quota"),
+    (400, claude("invalid_request_error", "This organization has been disabled."), "forbidden"),
+    (400, claude("invalid_request_error", error_code="organization_on_hold"), "gateway_policy"),
+    (400, claude("invalid_request_error", error_code="cmek_key_disabled"), "forbidden"),
+    (400, claude("invalid_request_error", error_code="request_body_timeout"), "timeout_408"),
+    (400, claude("invalid_request_error", error_code="thread_already_continued"), "invalid_request"),
+    (401, claude("authentication_error", "invalid x-api-key"), "auth"),
+    (402, claude("billing_error"), "quota"),
+    (402, claude("billing_error", error_code="linked_organization_spend_limit_reached"), "quota"),
+    (403, claude("permission_error"), "forbidden"),
+    (403, claude("permission_error", error_code="user_profile_not_billable"), "gateway_policy"),
+    (404, claude("not_found_error", "model: claude-nope"), "unknown_model"),
+    (404, claude("not_found_error", "Not Found"), "deployment"),
+    (404, claude("not_found_error", "File not found: file_1"), "not_found"),
+    (404, claude("not_found_error", "The requested container c_1 was not found."), "not_found"),
+    (404, claude("not_found_error", error_code="file_expired"), "not_found"),
+    (409, claude("conflict_error"), "conflict"),
+    (412, claude("memory_precondition_failed_error"), "conflict"),
+    (413, claude("request_too_large", "Request exceeds the maximum size"), "too_large"),
+    (429, claude("rate_limit_error"), "rate"),
+    (429, claude("rate_limit_error", error_code="ramp_limit_exceeded"), "rate"),
+    (429, claude("rate_limit_error", error_code="enforced_spend_limit_reached"), "quota"),
+    (429, claude("rate_limit_error", error_code="contract_spend_limit_reached"), "quota"),
+    (500, claude("api_error", "Internal server error"), "server_error"),
+    (503, claude("api_error", error_code="cmek_key_unreachable"), "dependency"),
+    (504, claude("timeout_error"), "gateway_timeout"),
+    (529, claude("overloaded_error", "Overloaded"), "overload"),
+    (529, claude("overloaded_error", error_code="compaction_unavailable"), "overload"),
+    # behind a gateway it is the gateway's account
+    (
+        400,
+        proxied(400, f"litellm.BadRequestError: AnthropicException - {json.dumps(claude('x', NO_CREDIT))}"),
+        "dependency",
+    ),
     (407, "", "proxy"),
     *((status, "", "redirect") for status in (301, 302, 303, 307, 308)),
 ]
@@ -280,6 +340,25 @@ EVENTS: list[tuple[Json, str]] = [
     ({"type": "error", "code": "context_length_exceeded", "message": "no"}, "context_length"),
     ({"type": "error", "error": {"type": "too_many_requests", "code": "rate_limit_exceeded"}}, "rate"),
     ({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, "overload"),
+    *(
+        (claude(kind), fault)
+        for kind, fault in (
+            ("invalid_request_error", "invalid_request"),
+            ("authentication_error", "auth"),
+            ("billing_error", "quota"),
+            ("permission_error", "forbidden"),
+            ("not_found_error", "deployment"),
+            ("rate_limit_error", "rate"),
+            ("timeout_error", "gateway_timeout"),
+            ("api_error", "server_error"),
+            ("overloaded_error", "overload"),
+        )
+    ),
+    (claude("invalid_request_error", "prompt is too long: 9 tokens > 8 maximum"), "context_length"),
+    (claude("invalid_request_error", "Output blocked by content filtering policy"), "content_filter"),
+    (claude("not_found_error", "model: claude-nope"), "unknown_model"),
+    (claude("rate_limit_error", error_code="enforced_spend_limit_reached"), "quota"),
+    (claude("of_tomorrow_error"), "stream_error"),
     ({"type": "response.failed", "response": {"error": {"code": "rate_limit_exceeded"}}}, "rate"),
     ({"type": "response.failed", "response": {"error": {"code": "server_error"}}}, "server_error"),
     ({"type": "response.failed", "response": {"error": {"code": "invalid_prompt"}}}, "stream_error"),
@@ -306,6 +385,110 @@ def test_the_hint_of_a_limit_in_a_stream_stands_in_the_headers() -> None:
     failure = classify_event({"error": {"code": "rate_limit_exceeded"}}, {"Retry-After": "4"}, content_seen=False)
 
     assert failure.retry_after == 4.0
+
+
+@pytest.mark.parametrize(("content_seen", "state"), [(False, "rejected"), (True, "committed")])
+def test_an_overload_inside_a_200_was_refused_unless_content_came_first(content_seen: bool, state: str) -> None:
+    event = claude("overloaded_error", "Overloaded")
+
+    failure = classify_event(event, {"request-id": "req_0"}, content_seen=content_seen)
+
+    assert (failure.fault, failure.status, failure.send_state) == ("overload", 200, state)
+    assert (failure.type, failure.message, failure.request_id) == ("overloaded_error", "Overloaded", "req_0")
+
+
+def test_the_id_of_a_request_is_taken_from_the_body_where_no_header_has_it() -> None:
+    error = claude("rate_limit_error", error_code="enforced_spend_limit_reached")
+
+    assert classify_reply(429, {}, error).request_id == "req_1"
+    assert classify_event(error, {}, content_seen=False).request_id == "req_1"
+    assert classify_reply(429, {"request-id": "req_2"}, error).request_id == "req_2"
+
+
+def test_what_anthropic_says_of_its_limits_is_kept() -> None:
+    headers = {"anthropic-ratelimit-requests-remaining": "0", "anthropic-organization-id": "org", "retry-after": "9"}
+
+    failure = classify_reply(429, headers, claude("rate_limit_error"))
+
+    assert failure.headers == {"anthropic-ratelimit-requests-remaining": "0", "retry-after": "9"}
+    assert failure.retry_after == 9.0
+
+
+def test_the_code_in_the_details_is_the_error_s_code() -> None:
+    error = claude("rate_limit_error", error_code="enforced_spend_limit_reached")
+
+    assert classify_reply(429, {}, error).code == "enforced_spend_limit_reached"
+
+
+# --- what Anthropic's SDK knows of errors
+
+BY_TYPE_OR_STATUS = frozenset({
+    # the request is wrong, and the status says so
+    "available_tools_limit_exceeded", "claude_code_version_too_old", "compaction_block_ambiguous",
+    "compaction_block_misplaced", "compaction_content_mismatch", "compaction_incomplete_turn",
+    "compaction_nothing_to_summarize", "compaction_signature_invalid", "compaction_too_many_tool_references",
+    "compaction_tool_changes_mismatch", "file_not_downloadable", "org_member_limit_exceeded",
+    "organization_not_enrolled_in_beta", "organization_type_not_supported", "parent_organization_required",
+    "request_body_encoding_invalid", "request_body_encoding_unsupported", "storage_quota_exceeded",
+    "thread_already_continued", "thread_continue_in_flight", "thread_fingerprint_mismatch",
+    "thread_unsupported_request", "tool_name_conflict", "tool_reference_unresolved", "unsupported_charset",
+    "user_profile_not_found", "user_profile_required",
+    # so does the status or the type of these
+    "compaction_unavailable", "concurrent_membership_change", "rbac_role_not_found",
+    "request_body_too_large_after_decoding", "sandbox_egress_restricted", "skill_read_blocked_undecryptable",
+})  # fmt: skip
+"""Codes of Anthropic that need no row of their own."""
+
+
+def test_every_error_type_of_anthropic_s_sdk_is_known_in_an_event() -> None:
+    union = pytest.importorskip("anthropic.types.shared.error_type").ErrorType
+    unknown = [
+        kind for kind in get_args(union) if classify_event(claude(kind), {}, content_seen=False).fault == "stream_error"
+    ]
+
+    assert unknown == []
+
+
+def test_every_error_code_of_anthropic_s_sdk_has_a_row_or_needs_none() -> None:
+    found = {
+        code
+        for name, cls in vars(anthropic.types).items()
+        if name.endswith("ErrorDetails") and isinstance(cls, type)
+        for code in get_args(cls.model_fields["error_code"].annotation)
+    }
+
+    assert found - set(BY_CODE) - BY_TYPE_OR_STATUS == set()
+
+
+# --- recorded errors
+
+RECORDED: Mapping[tuple[int, str], str] = {
+    (400, "Your credit balance"): "quota",
+    (400, "prompt is too long"): "context_length",
+    (400, "too many total text"): "too_large",
+    (400, ""): "invalid_request",
+    (401, ""): "auth",
+    (404, "model:"): "unknown_model",
+    (429, ""): "rate",
+    (529, ""): "overload",
+}
+"""Status and beginning of the message to the fault; the first row that fits."""
+
+
+def test_every_recorded_error_of_anthropic_is_named() -> None:
+    wrong = []
+    refused = recordings(kind="anthropic-messages", ok=False)
+    for record in refused:
+        failure = classify_reply(record.status, record.headers, record.body.encode())
+        said = failure.message or ""
+        expected = next(
+            fault for (status, start), fault in RECORDED.items() if status == record.status and said.startswith(start)
+        )
+        if (failure.fault, failure.send_state) != (expected, "rejected") or not failure.type:
+            wrong.append((record.id, failure.fault))
+
+    assert wrong == []
+    assert len(refused) >= 19
 
 
 # --- exceptions

@@ -92,11 +92,18 @@ def test_the_model_and_the_request_choose_the_api(body: dict[str, object], hops:
     assert names(asked(body)) == hops
 
 
-def test_a_responses_request_goes_out_as_responses() -> None:
+def test_a_responses_request_goes_out_as_responses_where_the_hop_does_not_say_otherwise() -> None:
     found = asked({"model": "gpt-5", "input": "hi"}, path="/responses")
 
+    assert names(found) == ["litellm/responses", "azure/responses", "azure/chat"]
+    assert found.skipped == ()
+
+
+def test_a_responses_request_that_chat_cannot_carry_leaves_that_hop_out() -> None:
+    found = asked({"model": "gpt-5", "input": "hi", "background": True}, path="/responses")
+
     assert names(found) == ["litellm/responses", "azure/responses"]
-    assert found.skipped[0].hop == "azure/chat"
+    assert [(skip.hop, skip.rule) for skip in found.skipped] == [("azure/chat", "loss")]
 
 
 def test_an_explicit_mode_wins_over_what_is_known_of_the_model() -> None:
@@ -229,7 +236,11 @@ def test_defaults_of_the_model_entry_fill_in_what_the_caller_left_out() -> None:
         "reasoning": {"effort": "low", "summary": "auto"},
         "text": {"verbosity": "high"},
     }
-    assert with_defaults({}, "messages", DEFAULTS) == {"max_tokens": 100}
+    assert with_defaults({}, "messages", DEFAULTS) == {
+        "max_tokens": 100,
+        "output_config": {"effort": "low"},
+        "thinking": {"type": "adaptive"},
+    }
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx2
 import pytest
-from client_cases import ask, hello, settings_for, way
+from client_cases import HELLO, ask, hello, settings_for, way
 
-from chatsheet_llm import AsyncChatClient, ChatClient, Settings, errors, route_of
+from chatsheet_llm import AsyncChatClient, ChatClient, Settings, errors, route_of, sdk
 from chatsheet_llm.endpoint_settings import EndpointSettings
-from chatsheet_llm.endpoints import Azure, LiteLLM, build, kinds
+from chatsheet_llm.endpoints import Azure, Endpoint, LiteLLM, Outgoing, build, kinds
 from chatsheet_llm.sandbox import Received, Sandbox
 
 KEY = "sandbox-key"
@@ -251,6 +252,173 @@ def test_anthropic_serves_no_openai_path(box: Sandbox) -> None:
     assert box.requests == []
 
 
+# --- Anthropic's own API, and Claude on Foundry
+
+MESSAGE = {"model": "claude-opus-5-5", "max_tokens": 20, "messages": HELLO}
+NO_KEYS: Mapping[str, str | None] = {"authorization": None, "x-api-key": None, "api-key": None}
+BOTH_KEYS: Mapping[str, str | None] = {**NO_KEYS, "x-api-key": KEY, "api-key": KEY}
+TOKEN: Mapping[str, str | None] = {**NO_KEYS, "authorization": f"Bearer {KEY}"}
+
+MESSAGE_WIRES: tuple[tuple[str, Mapping[str, object], Mapping[str, str | None]], ...] = (
+    ("anthropic", {"key_header": "bearer"}, TOKEN),
+    ("anthropic", {"key_header": "api-key"}, {**NO_KEYS, "x-api-key": KEY}),
+    ("anthropic_foundry", {}, BOTH_KEYS),
+    ("anthropic_foundry", {"key_header": "api-key"}, BOTH_KEYS),
+    ("anthropic_foundry", {"key_header": "bearer"}, TOKEN),
+    ("anthropic_foundry", {"ad_token": KEY, "api_key": "wrong"}, TOKEN),
+    ("anthropic_foundry", {"ad_token": KEY, "api_key": "wrong", "key_header": "api-key"}, TOKEN),
+)
+
+
+def messages_endpoint(box: Sandbox, kind: str, **fields: object) -> Endpoint:
+    url = box.anthropic_url if kind == "anthropic" else box.azure_url
+    return build(kind, EndpointSettings.model_validate({"kind": kind, "base_url": url, "api_key": KEY, **fields}))
+
+
+def outgoing(
+    headers: Mapping[str, str | sdk.Omit] | None = None, options: Any = None, *, stream: bool = False
+) -> Outgoing:
+    body = {**MESSAGE, "stream": True} if stream else MESSAGE
+    return Outgoing(options, "post", "/v1/messages", "messages", body, headers or {}, httpx2.Timeout(5.0), 5.0)
+
+
+def sent(endpoint: Endpoint, out: Outgoing) -> httpx2.Response:
+    with httpx2.Client() as http:
+        answer = endpoint.client(http).request(httpx2.Response, endpoint.options(out))
+    assert isinstance(answer, httpx2.Response)
+    return answer
+
+
+@pytest.mark.parametrize(("kind", "fields", "keys"), MESSAGE_WIRES, ids=str)
+async def test_messages_on_the_wire(
+    kind: str, fields: Mapping[str, object], keys: Mapping[str, str | None], box: Sandbox
+) -> None:
+    endpoint = messages_endpoint(box, kind, **fields)
+    sent(endpoint, outgoing())
+    async with httpx2.AsyncClient() as http:
+        await endpoint.async_client(http).request(httpx2.Response, endpoint.options(outgoing()))
+
+    for request in box.requests:
+        assert request.path == ("/v1/messages" if kind == "anthropic" else "/anthropic/v1/messages")
+        assert {name: request.headers.get(name) for name in keys} == keys
+        assert request.headers["anthropic-version"][:2] == "20"
+        assert request.headers["x-stainless-retry-count"] == "0"
+        assert request.json == MESSAGE
+    assert len(box.requests) == 2
+
+
+def test_anthropic_s_key_travels_once_where_nobody_says_how(box: Sandbox) -> None:
+    sent(messages_endpoint(box, "anthropic"), outgoing())
+    headers = arrived(box).headers
+
+    assert [headers.get("authorization"), headers.get("x-api-key")] in ([f"Bearer {KEY}", None], [None, KEY])
+
+
+MESSAGE_KINDS = pytest.mark.parametrize("kind", ["anthropic", "anthropic_foundry"])
+
+
+@MESSAGE_KINDS
+def test_what_the_caller_adds_to_a_request_goes_to_anthropic_too(kind: str, box: Sandbox) -> None:
+    asked = sdk.FinalRequestOptions.construct(method="post", url="/chat/completions", params={"trace": "7", "tag": "a"})
+    headers: dict[str, str | sdk.Omit] = {"anthropic-beta": "files-api-2025-04-14", "X-Trace": "t-1"}
+
+    sent(messages_endpoint(box, kind), outgoing(headers, asked))
+    request = arrived(box)
+
+    assert request.query == "trace=7&tag=a"
+    assert request.headers["anthropic-beta"] == "files-api-2025-04-14"
+    assert request.headers["x-trace"] == "t-1"
+
+
+@pytest.mark.parametrize("call", [hello, ask], ids=["chat", "responses"])
+@MESSAGE_KINDS
+def test_a_caller_of_openai_s_apis_reaches_claude(kind: str, call: Callable[..., Any], box: Sandbox) -> None:
+    told = {"anthropic_base_url": box.anthropic_url, "anthropic_foundry_resource": box.azure_url}
+    keys = {"anthropic_api_key": KEY, "anthropic_foundry_api_key": KEY}
+    headers = {"anthropic-beta": "b-1", "OpenAI-Beta": "assistants=v2"}
+    with ChatClient(Settings(_env_file=None, **told, **keys), chain=kind) as client:
+        route = route_of(call(client, extra_headers=headers, extra_query={"q": "1"}))
+    request = arrived(box)
+
+    assert way(route) == f"{kind}/messages 200"
+    assert (request.api, request.model, request.query) == ("messages", "gpt-5", "q=1")
+    assert request.headers["anthropic-beta"] == "b-1"
+    assert "openai-beta" not in request.headers
+
+
+@MESSAGE_KINDS
+def test_a_header_that_the_caller_leaves_out_is_left_out(kind: str, box: Sandbox) -> None:
+    endpoint = messages_endpoint(box, kind, headers={"anthropic-beta": "configured", "X-Team": "search"})
+
+    sent(endpoint, outgoing({"Anthropic-Beta": sdk.Omit()}))
+    request = arrived(box)
+
+    assert "anthropic-beta" not in request.headers
+    assert request.headers["x-team"] == "search"
+
+
+@MESSAGE_KINDS
+def test_what_is_openai_s_own_in_a_request_does_not_reach_anthropic(kind: str, box: Sandbox) -> None:
+    headers: dict[str, str | sdk.Omit] = {
+        "OpenAI-Organization": "org-1",
+        "OpenAI-Project": "proj-1",
+        "OpenAI-Beta": "assistants=v2",
+        "X-Stainless-Helper-Method": "chat.completions.stream",
+        "X-Stainless-Lang": "of another",
+    }
+
+    sent(messages_endpoint(box, kind), outgoing(headers))
+    request = arrived(box)
+
+    assert not [name for name in request.headers if name.startswith("openai")]
+    assert "x-stainless-helper-method" not in request.headers
+    assert request.headers["x-stainless-lang"] == "python"
+    assert "nthropic" in request.headers["user-agent"]
+
+
+@MESSAGE_KINDS
+async def test_a_stream_of_messages_comes_unread(kind: str, box: Sandbox) -> None:
+    endpoint = messages_endpoint(box, kind)
+    with httpx2.Client() as http:
+        whole = endpoint.client(http).request(httpx2.Response, endpoint.options(outgoing(stream=True)), stream=True)
+        unread = not whole.is_stream_consumed
+        text = "".join(whole.iter_text())
+    async with httpx2.AsyncClient() as other:
+        client = endpoint.async_client(other)
+        answer = await client.request(httpx2.Response, endpoint.options(outgoing(stream=True)), stream=True)
+        unread_too = not answer.is_stream_consumed
+        other_text = "".join([piece async for piece in answer.aiter_text()])
+
+    assert unread
+    assert unread_too
+    assert "event: message_stop" in text
+    assert "event: message_stop" in other_text
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "url"),
+    [
+        ("anthropic", None, "https://api.anthropic.com"),
+        ("anthropic", "https://gw.example/team", "https://gw.example/team"),
+        *(("anthropic", f"https://gw.example{end}", "https://gw.example") for end in ("/", "/v1/", "/v1/messages")),
+        *(
+            ("anthropic_foundry", f"https://r.services.ai.azure.com{end}", "https://r.services.ai.azure.com/anthropic")
+            for end in (
+                "", "/", "/anthropic", "/anthropic/", "/anthropic/v1", "/anthropic/v1/messages", "/openai/v1/",
+                "/models", "/api/projects/one",
+            )
+        ),
+        ("anthropic_foundry", "https://apim.example/claude", "https://apim.example/claude"),
+    ],
+)  # fmt: skip
+def test_the_url_of_an_endpoint_for_messages_may_be_pasted_with_its_path(
+    kind: str, given: str | None, url: str
+) -> None:
+    made = build(kind, EndpointSettings.model_validate({"kind": kind, "base_url": given, "api_key": KEY}))
+
+    assert made.url == url
+
+
 # --- what must not travel
 
 FOREIGN = {
@@ -261,7 +429,21 @@ FOREIGN = {
     "ANTHROPIC_API_KEY": "planted-anthropic",
     "ANTHROPIC_AUTH_TOKEN": "planted-auth",
     "OPENAI_CUSTOM_HEADERS": "X-Planted: planted\nAuthorization: Bearer planted",
-    "ANTHROPIC_CUSTOM_HEADERS": "X-Planted: planted",
+    "ANTHROPIC_CUSTOM_HEADERS": "X-Planted: planted\nanthropic-beta: planted",
+    "ANTHROPIC_BASE_URL": "http://planted.invalid",
+    "ANTHROPIC_WEBHOOK_SIGNING_KEY": "planted-hook",
+    "ANTHROPIC_PROFILE": "planted",
+    "ANTHROPIC_CONFIG_DIR": "/planted",
+    "ANTHROPIC_IDENTITY_TOKEN": "planted-identity",
+    "ANTHROPIC_IDENTITY_TOKEN_FILE": "/planted/token",
+    "ANTHROPIC_FEDERATION_RULE_ID": "planted-rule",
+    "ANTHROPIC_ORGANIZATION_ID": "planted-organization",
+    "ANTHROPIC_SERVICE_ACCOUNT_ID": "planted-account",
+    "ANTHROPIC_WORKSPACE_ID": "planted-workspace",
+    "ANTHROPIC_SCOPE": "planted-scope",
+    "ANTHROPIC_FOUNDRY_RESOURCE": "planted",
+    "ANTHROPIC_FOUNDRY_BASE_URL": "http://planted.invalid/anthropic",
+    "ANTHROPIC_FOUNDRY_API_KEY": "planted-foundry",
 }
 
 
@@ -292,10 +474,37 @@ def test_no_sdk_client_is_made_with_headers_of_the_environment(kind: str, monkey
     made = build(kind, EndpointSettings.model_validate(fields))
 
     with httpx2.Client() as http:
-        headers = made.client(http).default_headers
+        client = made.client(http)
+        headers = client.default_headers
 
     assert "planted" not in repr(dict(headers))
     assert headers["X-Kept"] == "1"
+    assert "planted" not in str(client.base_url)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"api_key": KEY}, {"key_header": "bearer", "api_key": KEY}, {"ad_token": KEY}], ids=str
+)
+@MESSAGE_KINDS
+async def test_nothing_that_anthropic_s_sdk_reads_from_the_environment_is_held_or_sent(
+    kind: str, fields: Mapping[str, object], box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in FOREIGN.items():
+        monkeypatch.setenv(name, value)
+    if kind == "anthropic" and "api_key" not in fields:
+        pytest.skip("Anthropic's own API takes no such token")
+    told = {"api_key": None, **fields}
+    endpoint = messages_endpoint(box, kind, **told)
+    sent(endpoint, outgoing())
+    async with httpx2.AsyncClient() as http:
+        client = endpoint.async_client(http)
+        await client.request(httpx2.Response, endpoint.options(outgoing()))
+
+    held = {name: value for name, value in vars(client).items() if "planted" in repr(value)}
+    carried = [value for request in box.requests for value in request.headers.values() if "planted" in value]
+    assert held == {}
+    assert carried == []
+    assert len(box.requests) == 2
 
 
 @pytest.mark.parametrize("hop", ["litellm/chat", "litellm/responses", "azure/chat", "azure/responses"])
@@ -350,7 +559,7 @@ def test_an_origin_names_host_and_credential_but_not_the_key() -> None:
 
 
 def test_a_key_is_in_no_repr_of_an_endpoint() -> None:
-    for kind in ("litellm", "azure", "openai", "anthropic"):
+    for kind in kinds():
         made = build(kind, EndpointSettings.model_validate({"base_url": "https://a.example", "api_key": "planted-key"}))
 
         assert "planted-key" not in repr(made)
@@ -359,5 +568,5 @@ def test_a_key_is_in_no_repr_of_an_endpoint() -> None:
 
 
 def test_an_unknown_kind_is_an_error_that_lists_the_known() -> None:
-    with pytest.raises(errors.SettingsError, match="known: anthropic, azure, litellm, openai"):
+    with pytest.raises(errors.SettingsError, match="known: anthropic, anthropic_foundry, azure, litellm, openai"):
         build("mine", EndpointSettings(kind="mistral", base_url="https://a.example"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from chatsheet_llm.endpoint_settings import EndpointSettings
+from chatsheet_llm.endpoint_settings import KINDS, EndpointSettings
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.models import ModelSpec, Registry
 from chatsheet_llm.models_file import load_models
@@ -365,7 +365,7 @@ MISTAKES = {
     "list in place of a file": ("- a\n- b\n", ["models.yaml:1: must be a mapping (name: value)"]),
     "no kind": (
         "endpoints:\n  eu: {base_url: https://x.example.com}\n",
-        ["models.yaml:2: endpoints.eu: endpoint 'eu' has no kind; say which: litellm, azure, openai, anthropic"],
+        [f"models.yaml:2: endpoints.eu: endpoint 'eu' has no kind; say which: {', '.join(KINDS)}"],
     ),
     "kind against the name": (
         "endpoints:\n  azure: {kind: openai}\n",

@@ -58,6 +58,8 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "openai_base_url": ("https://openai.example.com/v1", "https://openai.example.com/v1"),
     "anthropic_api_key": ("sk-3", SecretStr("sk-3")),
     "anthropic_base_url": ("https://anthropic.example.com", "https://anthropic.example.com"),
+    "anthropic_foundry_resource": ("https://foundry.example.com/anthropic", "https://foundry.example.com/anthropic"),
+    "anthropic_foundry_api_key": ("key-4", SecretStr("key-4")),
     "chain": ("azure/chat, openai", ("azure/chat", "openai")),
     "models_file": ("my.yaml", Path("my.yaml")),
     "deadline": ("30.5", 30.5),
@@ -96,6 +98,7 @@ def test_the_variables_are_the_ones_people_already_have() -> None:
         ("AZURE_OPENAI_API_KEY", "AZURE_API_KEY"),
         ("AZURE_OPENAI_DEPLOYMENT", "AZURE_DEPLOYMENT"),
         ("OPENAI_API_VERSION", "AZURE_API_VERSION"),
+        ("ANTHROPIC_FOUNDRY_RESOURCE", "ANTHROPIC_FOUNDRY_BASE_URL"),
         ("CHATSHEET_MODELS_FILE", "MODEL_CONFIG_PATH"),
     ]
 
@@ -247,6 +250,8 @@ MISTAKES = [
     ("OPENAI_API_KEY", '"hush"', "is wrapped in quotes, which would be sent as a part of it; remove them"),
     ("AZURE_API_VERSION", "v\u00e91", "holds a character that is not ASCII; copy the value again"),
     ("AZURE_DEPLOYMENT", "a\x00b", ONE_LINE),
+    ("ANTHROPIC_FOUNDRY_RESOURCE", "my.resource", "must be the name of a resource, as in my-resource, or a URL that"),
+    ("ANTHROPIC_FOUNDRY_BASE_URL", "ftp://x", HTTP),
     ("CHATSHEET_ENDPOINTS__EU__API_KEY", "hush\u00e9", "holds a character that is not ASCII; copy the value again"),
     ("CHATSHEET_ENDPOINTS__EU__MODES", "voice", "'voice' is not a mode; use chat, responses or messages"),
     ("CHATSHEET_ENDPOINTS__EU__KEY_HEADER", "x", "must be 'api-key' or 'bearer'"),
@@ -334,6 +339,8 @@ def test_without_variables_no_endpoint_is_configured_and_each_says_what_to_set()
         "AZURE_OPENAI_AD_TOKEN",
         "openai": "endpoint 'openai' is not configured; set OPENAI_API_KEY",
         "anthropic": "endpoint 'anthropic' is not configured; set ANTHROPIC_API_KEY",
+        "anthropic_foundry": "endpoint 'anthropic_foundry' is not configured; set ANTHROPIC_FOUNDRY_RESOURCE, and "
+        "ANTHROPIC_FOUNDRY_API_KEY or CHATSHEET_ENDPOINTS__ANTHROPIC_FOUNDRY__AD_TOKEN",
     }
 
 
@@ -361,7 +368,27 @@ def test_flat_variables_make_the_well_known_endpoints(monkeypatch: pytest.Monkey
         "anthropic": EndpointSettings(
             kind="anthropic", base_url="https://anthropic.example.com", api_key=SecretStr("sk-3")
         ),
+        "anthropic_foundry": EndpointSettings(
+            kind="anthropic_foundry", base_url="https://foundry.example.com/anthropic", api_key=SecretStr("key-4")
+        ),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["ANTHROPIC_FOUNDRY_RESOURCE", "ANTHROPIC_FOUNDRY_BASE_URL"])
+def test_a_foundry_resource_may_be_given_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    set_all(monkeypatch, **{name: "my-resource", "ANTHROPIC_FOUNDRY_API_KEY": "k"})
+
+    made = Settings().resolved_endpoints()["anthropic_foundry"]
+
+    assert made.base_url == "https://my-resource.services.ai.azure.com/anthropic"
+
+
+def test_an_endpoint_whose_name_is_spelled_with_a_hyphen_is_the_foundry_s_too() -> None:
+    told = {"anthropic-foundry": {"base_url": "https://foundry.example.com", "ad_token": "t"}}
+
+    made = Settings(endpoints=told).resolved_endpoints()
+
+    assert {name: endpoint.kind for name, endpoint in made.items()} == {"anthropic_foundry": "anthropic_foundry"}
 
 
 @pytest.mark.parametrize(
@@ -409,6 +436,7 @@ def test_a_half_configured_endpoint_is_left_out_and_says_what_it_lacks(
         ({"azure_openai_endpoint": AZURE, "azure_openai_ad_token": "t"}, "azure"),
         ({"openai_api_key": "k"}, "openai"),
         ({"anthropic_api_key": "k"}, "anthropic"),
+        ({"anthropic_foundry_resource": "res", "anthropic_foundry_api_key": "k"}, "anthropic_foundry"),
         ({"endpoints": {"house": {"kind": "third-party"}}}, "house"),
     ],
 )
@@ -497,9 +525,9 @@ def test_an_endpoint_may_be_given_as_a_value() -> None:
 
 
 def test_an_endpoint_of_no_known_kind_has_to_say_its_kind() -> None:
-    assert problems(endpoints={"eu": {"label": "x"}}) == [
-        "CHATSHEET_ENDPOINTS__EU__KIND: endpoint 'eu' has no kind; say which: litellm, azure, openai, anthropic"
-    ]
+    said = "endpoint 'eu' has no kind; say which: litellm, azure, openai, anthropic, anthropic_foundry"
+
+    assert problems(endpoints={"eu": {"label": "x"}}) == [f"CHATSHEET_ENDPOINTS__EU__KIND: {said}"]
 
 
 def test_the_general_proxy_and_certificates_fill_in_where_an_endpoint_has_none() -> None:
@@ -513,7 +541,7 @@ def test_the_general_proxy_and_certificates_fill_in_where_an_endpoint_has_none()
     found = settings.resolved_endpoints()
     assert (found["openai"].proxy, found["openai"].ca_bundle) == (SecretStr("http://general:1"), Path("/general.pem"))
     assert (found["own"].proxy, found["own"].ca_bundle) == (SecretStr("http://own:1"), Path("/own.pem"))
-    assert set(settings.unconfigured()) == {"litellm", "azure", "anthropic"}
+    assert set(settings.unconfigured()) == {"litellm", "azure", "anthropic", "anthropic_foundry"}
     assert settings.unconfigured()["azure"].startswith("endpoint 'azure' is not configured")
 
 
@@ -543,7 +571,11 @@ def test_an_endpoint_given_in_code_stands_alone() -> None:
         ("openai", {"api_key": "hush\n\nhush"}, f"api_key: {ONE_LINE}"),
         ("openai", {"key": "hush"}, "key: unknown field 'key'; did you mean 'api_key'? allowed: "),
         ("openai", {"kind": "azure"}, "kind: an endpoint called 'openai' is of that kind"),
-        ("eu", {}, "kind: endpoint 'eu' has no kind; say which: litellm, azure, openai, anthropic"),
+        (
+            "eu",
+            {},
+            "kind: endpoint 'eu' has no kind; say which: litellm, azure, openai, anthropic, anthropic_foundry",
+        ),
     ],
 )
 def test_a_mistake_in_an_endpoint_given_in_code_names_the_field(
@@ -600,6 +632,7 @@ SECRETS = {
     "azure_openai_ad_token": "hush-3",
     "openai_api_key": "hush-4",
     "anthropic_api_key": "hush-5",
+    "anthropic_foundry_api_key": "hush-10",
     "proxy": "http://u:hush-6@proxy:1",
     "endpoints": {
         "eu": {"kind": "azure", "api_key": "hush-7", "ad_token": "hush-8", "headers": {"h": "hush-9"}, "label": "x"}

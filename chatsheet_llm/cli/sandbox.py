@@ -63,7 +63,7 @@ def _table_of_faults() -> None:
     console.print(show.table("fault", "what the client gets", rows=((row.form, row.meaning) for row in FAULTS)))
     for told in (
         "Options follow after ';': retry-after=SECONDS, retry-after-ms=MS, x-HEADER=VALUE, times=N.",
-        "A hop is ROLE or ROLE/API: litellm, azure, azure/chat, azure/responses, openai, anthropic/messages, ...",
+        "A hop is ROLE or ROLE/API: litellm, azure, azure/chat, azure/messages (Claude on Foundry), openai, ...",
         "Quote what holds a ';':  --fault 'azure=429;retry-after=2;times=1'",
     ):
         show.line(console, told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chatsheet_llm.endpoints.anthropic import Anthropic as Anthropic
+from chatsheet_llm.endpoints.anthropic import AnthropicFoundry as AnthropicFoundry
 from chatsheet_llm.endpoints.azure import Azure as Azure
 from chatsheet_llm.endpoints.base import Endpoint as Endpoint
 from chatsheet_llm.endpoints.base import Outgoing as Outgoing

@@ -68,7 +68,7 @@ def responses_to_chat(reply: Mapping[str, object]) -> tuple[dict[str, object], l
     if isinstance(reply.get("moderation"), Mapping):
         completion["moderation"] = _moderation(mapping(reply["moderation"], "moderation"))
     if isinstance(reply.get("usage"), Mapping):
-        completion["usage"] = _usage(mapping(reply["usage"], "usage"))
+        completion["usage"] = _usage(mapping(reply["usage"], "usage"), losses)
     attached = {name: value for name, value in fields.items() if _says_something(value)}
     if attached:
         completion["response_fields"] = attached
@@ -203,8 +203,8 @@ def _finish_reason(reply: Mapping[str, object], output: _Output, losses: list[Lo
     return "length"
 
 
-def _usage(usage: Mapping[str, object]) -> Object:
-    """The token counts by Chat's names.  Details keep every count that came and invent none."""
+def _usage(usage: Mapping[str, object], losses: list[Loss]) -> Object:
+    """The token counts by Chat's names.  Details keep every count that came; other counts are attached."""
     prompt, answer = _integer(usage.get("input_tokens")), _integer(usage.get("output_tokens"))
     total = usage.get("total_tokens")
     counted: Object = {
@@ -218,7 +218,15 @@ def _usage(usage: Mapping[str, object]) -> Object:
     ):
         if isinstance(details := usage.get(theirs), Mapping):
             counted[ours] = dict(details)
+    for name, value in usage.items():
+        if name not in _COUNTS:
+            counted[name] = value
+            if _says_something(value):
+                losses.append(Loss("chat", f"usage.{name}", f"Chat does not count {name!r}, attached to the usage"))
     return counted
+
+
+_COUNTS = frozenset({"input_tokens", "output_tokens", "total_tokens", "input_tokens_details", "output_tokens_details"})
 
 
 def _moderation(moderation: Mapping[str, object]) -> Object:

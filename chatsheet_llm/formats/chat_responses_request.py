@@ -43,7 +43,7 @@ def chat_to_responses(
         elif rule.pivot and places is not None:
             _place(result, rule.pivot, value)
         elif rule.how == "loss":
-            ledger.lose(name, rule.reason)
+            ledger.lose(name, rule.reason, minor=rule.minor)
         elif rule.how == "place":
             _place(result, rule.target, value)
         else:
@@ -87,6 +87,8 @@ def _max_tokens(on: _Request, value: object) -> None:
 def _logprobs(on: _Request, value: object) -> None:
     del value
     on.result["include"] = ["message.output_text.logprobs"]
+    if on.places is not None:
+        on.places["include[0]"] = "logprobs"
 
 
 def _top_logprobs(on: _Request, value: object) -> None:

@@ -16,12 +16,12 @@ How = Literal["place", "convert", "loss"]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one Chat Completions parameter becomes in a Responses body.
+    """What one parameter of a request becomes in the other format.
 
     ``place`` puts the value unchanged at ``target`` (dotted), ``convert`` has a function of its own that writes
-    ``target``, ``loss`` has no place and says why in ``reason``.  A value in ``neutral`` asks for what both sides do
-    anyway, so it is neither sent nor lost; None is neutral everywhere.  ``pivot`` is where a value without a place in
-    Responses itself stands while it is on its way to a format that has one.
+    ``target``, ``loss`` has no place and says why in ``reason``; ``minor`` as in ``Loss``.  A value in ``neutral`` asks
+    for what both sides do anyway, so it is neither sent nor lost; None is neutral everywhere.  ``pivot`` is where a
+    value without a place in Responses itself stands while it is on its way to a format that has one.
     """
 
     how: How
@@ -29,40 +29,42 @@ class Rule:
     neutral: tuple[object, ...] = ()
     reason: str = ""
     pivot: str = ""
+    minor: bool = False
 
 
-def _loss(reason: str, *neutral: object, pivot: str = "") -> Rule:
-    return Rule("loss", neutral=neutral, reason=reason, pivot=pivot)
+def lost(reason: str, *neutral: object, pivot: str = "", minor: bool = False) -> Rule:
+    """A row for what the other format has no place for."""
+    return Rule("loss", neutral=neutral, reason=reason, pivot=pivot, minor=minor)
 
 
 CHAT_PARAMETERS: Mapping[str, Rule] = MappingProxyType(
     {
-        "audio": _loss("Responses cannot return audio"),
-        "frequency_penalty": _loss("Responses has no frequency penalty", 0),
+        "audio": lost("Responses cannot return audio"),
+        "frequency_penalty": lost("Responses has no frequency penalty", 0),
         "function_call": Rule("convert", "tool_choice"),
         "functions": Rule("convert", "tools"),
-        "logit_bias": _loss("Responses has no logit bias", {}),
+        "logit_bias": lost("Responses has no logit bias", {}),
         "logprobs": Rule("convert", "include", neutral=(False,)),
         "max_completion_tokens": Rule("place", "max_output_tokens"),
         "max_tokens": Rule("convert", "max_output_tokens"),
         "messages": Rule("convert", "input"),
         "metadata": Rule("place", "metadata"),
-        "modalities": _loss("Responses returns text only", ["text"]),
+        "modalities": lost("Responses returns text only", ["text"]),
         "model": Rule("place", "model"),
         "moderation": Rule("place", "moderation"),
-        "n": _loss("Responses returns one answer a call", 1),
+        "n": lost("Responses returns one answer a call", 1),
         "parallel_tool_calls": Rule("place", "parallel_tool_calls"),
-        "prediction": _loss("Responses has no predicted output"),
-        "presence_penalty": _loss("Responses has no presence penalty", 0),
+        "prediction": lost("Responses has no predicted output"),
+        "presence_penalty": lost("Responses has no presence penalty", 0),
         "prompt_cache_key": Rule("place", "prompt_cache_key"),
         "prompt_cache_options": Rule("place", "prompt_cache_options"),
         "prompt_cache_retention": Rule("place", "prompt_cache_retention"),
         "reasoning_effort": Rule("place", "reasoning.effort"),
         "response_format": Rule("convert", "text.format"),
         "safety_identifier": Rule("place", "safety_identifier"),
-        "seed": _loss("Responses has no seed"),
+        "seed": lost("Responses has no seed"),
         "service_tier": Rule("place", "service_tier"),
-        "stop": _loss("Responses has no stop sequences", [], pivot="stop"),
+        "stop": lost("Responses has no stop sequences", [], pivot="stop"),
         # The two APIs have opposite defaults, so the value is always sent.
         "store": Rule("place", "store"),
         "stream": Rule("place", "stream"),
@@ -74,7 +76,7 @@ CHAT_PARAMETERS: Mapping[str, Rule] = MappingProxyType(
         "top_p": Rule("place", "top_p"),
         "user": Rule("place", "user"),
         "verbosity": Rule("place", "text.verbosity"),
-        "web_search_options": _loss("Responses leaves the search to the model; Chat always searches"),
+        "web_search_options": lost("Responses leaves the search to the model; Chat always searches"),
     }
 )
 

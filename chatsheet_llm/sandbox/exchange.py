@@ -29,6 +29,8 @@ _KEY_HEADERS: dict[RoleName, tuple[str, ...]] = {
     "anthropic": ("x-api-key",),
 }
 """Where a role looks for a key besides ``Authorization: Bearer``."""
+_FRONT_END = frozenset({401, 403, 404, 405, 408})
+"""Statuses that come from in front of the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,15 @@ class Received:
     def api(self) -> str:
         """The part of the hop label after the role: ``chat``, ``responses``, ``models``, ..."""
         return self.hop.partition("/")[2]
+
+    @property
+    def speaker(self) -> RoleName:
+        """The role whose words the model behind it speaks: Claude on Azure's Foundry speaks Anthropic's."""
+        return "anthropic" if self.role == "azure" and self.api in ("messages", "count_tokens") else self.role
+
+    def speaker_of(self, status: int) -> RoleName:
+        """Return the role in whose words an error comes: Azure's front end answers for itself."""
+        return self.role if status in _FRONT_END else self.speaker
 
     @property
     def model(self) -> str:
@@ -120,7 +131,8 @@ def reply_headers(request: Received, *, model: str = "", base: str = "", failed:
     if request.role == "azure":
         served = (("x-ms-served-model", DATED.get(base, base)),) if base else ()
         region = (("x-ms-region", "Sandbox Central"), ("x-content-type-options", "nosniff"))
-        return (("apim-request-id", identity), ("x-request-id", str(uuid.uuid4())), *region, *served, *_LIMITS)
+        own = (("request-id", new_id("req_")),) if request.speaker == "anthropic" else ()
+        return (("apim-request-id", identity), ("x-request-id", str(uuid.uuid4())), *own, *region, *served, *_LIMITS)
     if request.role == "anthropic":
         return (("request-id", new_id("req_")), ("anthropic-organization-id", "sandbox"))
     if request.role == "openai":

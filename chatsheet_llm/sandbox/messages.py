@@ -6,6 +6,7 @@ import json
 
 from chatsheet_llm.sandbox.answers import Answer, Ask, Tool, Usage
 from chatsheet_llm.sandbox.chat import Style
+from chatsheet_llm.sandbox.claude import SIGNED
 from chatsheet_llm.sandbox.shapes import (
     Event,
     Json,
@@ -20,6 +21,8 @@ from chatsheet_llm.sandbox.shapes import (
     whole,
 )
 
+REDACT = "ANTHROPIC_MAGIC_STRING_TRIGGER_REDACTED_THINKING"
+"""A user message with these words gets thinking that nobody can read, as Anthropic's own test string does."""
 _STOP = {
     "stop": "end_turn",
     "tool_calls": "tool_use",
@@ -39,7 +42,6 @@ def read(body: Json) -> Ask:
     spoken = [words for words in (_spoken(message) for message in turns) if words]
     tools, forced = _tools(body)
     shape = obj(obj(body.get("output_config")).get("format") or body.get("output_format"))
-    thinking = obj(body.get("thinking"))
     effort = text(obj(body.get("output_config")).get("effort")) or None
     stop = body.get("stop_sequences")
     last = messages[-1] if messages[-1].get("role") == "user" else {}
@@ -54,7 +56,7 @@ def read(body: Json) -> Ask:
             flat_text(part.get("content")) for part in objs(last.get("content")) if part.get("type") == "tool_result"
         ),
         schema=obj(shape.get("schema")) if shape.get("type") == "json_schema" else None,
-        effort=effort or ("medium" if thinking.get("type") in ("enabled", "adaptive") else None),
+        effort=(effort or "medium") if _thinks(body) else None,
         max_tokens=whole(body.get("max_tokens")),
         stop=tuple(map(text, stop)) if isinstance(stop, list) else (),
     )
@@ -80,13 +82,16 @@ def _tools(body: Json) -> tuple[tuple[Tool, ...], tuple[str, ...]]:
 
 
 def _usage(usage: Usage, *, output: int) -> Json:
-    return {
+    made: Json = {
         "input_tokens": usage.prompt,
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": 0,
         "output_tokens": output,
         "service_tier": "standard",
     }
+    if usage.reasoning and output == usage.completion:
+        made["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
+    return made
 
 
 def _opening(given: Answer, style: Style) -> Json:
@@ -112,11 +117,15 @@ def _ending(given: Answer) -> Json:
     }
 
 
-def _blocks(given: Answer, *, thought: bool) -> list[Json]:
+def _blocks(given: Answer, ask: Ask, body: Json) -> list[Json]:
     """The content blocks, whole.  A refusal has none: its words are in the stop details."""
     blocks: list[Json] = []
-    if thought and given.reasoning is not None:
-        blocks.append({"type": "thinking", "thinking": given.reasoning, "signature": f"sandbox-{new_id('')}"})
+    if _thinks(body) and given.reasoning is not None:
+        seal = f"{SIGNED}{new_id('')}"
+        shown = "" if obj(body.get("thinking")).get("display") == "omitted" else given.reasoning
+        redacted: Json = {"type": "redacted_thinking", "data": seal}
+        thought: Json = {"type": "thinking", "thinking": shown, "signature": seal}
+        blocks.append(redacted if REDACT in ask.user else thought)
     if given.text:
         blocks.append({"type": "text", "text": given.text})
     for call in given.tool_calls:
@@ -130,21 +139,21 @@ def _thinks(body: Json) -> bool:
     return obj(body.get("thinking")).get("type") in ("enabled", "adaptive")
 
 
-def whole_reply(given: Answer, ask: Ask, body: Json, style: Style) -> Json:  # noqa: ARG001 - one shape for all formats
+def whole_reply(given: Answer, ask: Ask, body: Json, style: Style) -> Json:
     """Return the answer as a ``message`` object."""
     usage = _usage(given.usage, output=given.usage.completion)
     return {
         **_opening(given, style),
-        "content": _blocks(given, thought=_thinks(body)),
+        "content": _blocks(given, ask, body),
         **_ending(given),
         "usage": usage,
     }
 
 
-def events(given: Answer, ask: Ask, body: Json, style: Style) -> list[Event]:  # noqa: ARG001 - one shape for all formats
+def events(given: Answer, ask: Ask, body: Json, style: Style) -> list[Event]:
     """Return the answer as the events of a stream, with the ping that Anthropic sends early."""
     made = [_event("message_start", {"message": _opening(given, style)})]
-    for index, block in enumerate(_blocks(given, thought=_thinks(body))):
+    for index, block in enumerate(_blocks(given, ask, body)):
         made.extend(_block_events(index, block, first=len(made) == 1))
     spent = _usage(given.usage, output=given.usage.completion)
     del spent["service_tier"]
@@ -167,6 +176,8 @@ def _block_events(index: int, block: Json, *, first: bool) -> list[Event]:
     elif kind == "text":
         empty = {**block, "text": ""}
         deltas = [{"type": "text_delta", "text": piece} for piece in pieces(text(block["text"]))]
+    elif kind == "redacted_thinking":
+        empty, deltas = block, []
     else:
         empty = {**block, "input": {}}
         deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in ("", *pieces(dumps(block["input"])))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from chatsheet_llm.sandbox import chat, messages, responses
+from chatsheet_llm.sandbox import chat, claude, messages, responses
 from chatsheet_llm.sandbox.answers import Answer, Ask, answer, filtered
 from chatsheet_llm.sandbox.bodies import STATUS_OF, ErrorBody, RoleName, error_body
 from chatsheet_llm.sandbox.breaks import break_at, last_words
@@ -48,10 +48,10 @@ def respond(world: World, request: Received, argument: str, fault: Fault | None 
     try:
         return _dispatch(world, request, argument, fault)
     except Malformed as wrong:
-        return refusal(request, _malformed(request.role, wrong))
+        return refusal(request, _malformed(request.speaker, wrong))
     except Breach as breach:
         words = {"api": request.api, **breach.words}
-        return refusal(request, error_body(request.role, breach.status, breach.code, **words))
+        return refusal(request, error_body(request.speaker_of(breach.status), breach.status, breach.code, **words))
 
 
 def status_reply(request: Received, fault: Fault) -> Reply:
@@ -69,7 +69,7 @@ def status_reply(request: Received, fault: Fault) -> Reply:
     }
     if fault.code == "model":
         words["operation"] = request.path.removeprefix("/v1")
-    made = error_body(request.role, status, fault.code, **words)
+    made = error_body(request.speaker_of(status), status, fault.code, **words)
     headers = fault.headers
     if request.role == "litellm" and fault.code != "all_deployments_in_cooldown":
         # the proxy passes a provider's wait hint on, but under another name
@@ -119,7 +119,7 @@ def _model(world: World, request: Received, body: Json) -> tuple[str, str]:
     if not isinstance(model, str) or not model:
         if role == "litellm":
             raise Breach(400, "model", operation=request.path.removeprefix("/v1"))
-        message = "model: Field required" if role == "anthropic" else "you must provide a model parameter"
+        message = "model: Field required" if request.speaker == "anthropic" else "you must provide a model parameter"
         raise Malformed(message, param="model", code="missing_required_parameter")
     if role == "azure":
         if request.path.startswith("/anthropic/"):
@@ -166,6 +166,8 @@ def _obey(world: World, request: Received, ask: Ask, body: Json, base: str) -> N
     breach = model_breach(request.api, ask, body, base) if request.role == "azure" else None
     if breach is not None:
         raise breach
+    if request.api == "messages" and request.speaker == "anthropic":
+        claude.check(body, beta="anthropic-beta" in request.headers)
     if request.api != "responses":
         return
     if responses.foreign_seal(body, request.role) is not None:

@@ -135,7 +135,10 @@ class Sandbox:
 
     @property
     def azure_url(self) -> str:
-        """The Azure resource endpoint: dated paths under ``/openai``, the v1 API under ``/openai/v1``."""
+        """The Azure resource endpoint: dated paths under ``/openai``, the v1 API under ``/openai/v1``.
+
+        Claude on Foundry is under ``/anthropic``.
+        """
         return self.url("azure")
 
     @property

@@ -25,8 +25,11 @@ SERVERS: dict[str, Callable[[Sandbox], str]] = {
     "azure": lambda box: box.azure_url,
     "openai": lambda box: f"{box.openai_url}/v1",
     "anthropic": lambda box: box.anthropic_url,
+    "anthropic_foundry": lambda box: f"{box.azure_url}/anthropic",
 }
 """Where the sandbox plays each kind.  A new kind needs a role there, and a row here."""
+ROLES = {"anthropic_foundry": "azure"}
+"""Kinds that are a part of another's role."""
 BODIES: dict[Mode, dict[str, object]] = {
     "chat": {"model": "gpt-5", "messages": [{"role": "user", "content": "Hello"}]},
     "responses": {"model": "gpt-5", "input": "Hello"},
@@ -41,6 +44,10 @@ class Case:
     kind: str
     credential: str = "api_key"
     more: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def role(self) -> str:
+        return ROLES.get(self.kind, self.kind)
 
     def __str__(self) -> str:
         return "-".join((self.kind, self.credential, *map(str, self.more.values())))
@@ -58,6 +65,12 @@ CASES = (
     Case("azure", more={"key_header": "bearer"}),
     Case("azure", more={"api_version": "2025-04-01-preview"}),
     Case("azure", "ad_token", {"api_version": "2025-04-01-preview"}),
+    Case("anthropic", more={"key_header": "bearer"}),
+    Case("anthropic", more={"key_header": "api-key"}),
+    Case("anthropic_foundry", "ad_token"),
+    Case("anthropic_foundry", "ad_token", {"key_header": "api-key"}),
+    Case("anthropic_foundry", more={"key_header": "bearer"}),
+    Case("anthropic_foundry", more={"key_header": "api-key"}),
 )
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 every_kind = pytest.mark.parametrize("kind", kinds())
@@ -184,14 +197,14 @@ async def test_both_clients_are_let_in_and_send_each_api_to_its_own_path(case: C
         answers = [send(endpoint, mode), await asend(endpoint, mode)]
 
         assert [answer.status_code for answer in answers] == [200, 200]
-        assert [request.hop for request in box.requests] == [f"{case.kind}/{mode}"] * 2
+        assert [request.hop for request in box.requests] == [f"{case.role}/{mode}"] * 2
         assert {request.headers.get("x-team") for request in box.requests} == {None}
 
 
 @every_case
 async def test_neither_client_retries(case: Case, box: Sandbox) -> None:
     endpoint = case.endpoint(SERVERS[case.kind](box))
-    box.inject(case.kind, "503;retry-after-ms=1")
+    box.inject(case.role, "503;retry-after-ms=1")
     for mode in endpoint.modes:
         box.forget()
         statuses = await refused(endpoint, mode)
@@ -207,13 +220,13 @@ async def test_neither_client_retries(case: Case, box: Sandbox) -> None:
 @every_case
 async def test_neither_client_follows_a_redirect(case: Case, box: Sandbox) -> None:
     endpoint = case.endpoint(SERVERS[case.kind](box))
-    box.inject(case.kind, "redirect")
+    box.inject(case.role, "redirect")
     for mode in endpoint.modes:
         box.forget()
         statuses = await refused(endpoint, mode)
 
         assert statuses == [307, 307]
-        assert {request.role for request in box.requests} == {case.kind}
+        assert {request.role for request in box.requests} == {case.role}
 
 
 async def refused(endpoint: Endpoint, mode: Mode) -> list[object]:
@@ -290,5 +303,7 @@ def test_an_entry_point_that_is_no_endpoint_is_named(installed: Callable[[str], 
 
 
 def test_a_kind_that_nobody_provides_is_named_with_those_that_are() -> None:
-    with pytest.raises(SettingsError, match=r"'annex' is of kind 'house', .*known: anthropic, azure, litellm, openai"):
+    with pytest.raises(
+        SettingsError, match=r"'annex' is of kind 'house', .*known: anthropic, anthropic_foundry, azure, litellm"
+    ):
         build("annex", EndpointSettings(kind="house", base_url="https://llm.example"))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import pickle
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import anthropic
 import httpcore2
@@ -248,24 +249,117 @@ def test_a_hop_s_sdk_sends_our_options_once_and_follows_no_redirect(
     assert [request.hop for request in box.requests] == ["openai/chat"]
 
 
+def to_claude(
+    body: object, headers: Mapping[str, str | sdk.Omit] | None = None, asked_for: sdk.FinalRequestOptions | None = None
+) -> Any:
+    return sdk.anthropic_outgoing(
+        asked_for, method="post", url="/v1/messages", body=body, headers=headers or {}, timeout=TIMEOUT
+    )
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @contract("anthropic._models.FinalRequestOptions")
 def test_the_anthropic_sdk_gives_the_raw_response_to_our_options(box: Sandbox, stream: bool) -> None:
     body = {**HELLO, "max_tokens": 50, "stream": stream}
     headers: dict[str, str | sdk.Omit] = {"mine": "1", "left-out": sdk.Omit()}
     with anthropic.Anthropic(api_key=box.api_key, base_url=box.anthropic_url, max_retries=5) as client:
-        options = sdk.anthropic_outgoing(method="post", url="/v1/messages", body=body, headers=headers, timeout=TIMEOUT)
-        response = client.request(httpx2.Response, options, stream=stream)
+        response = client.request(httpx2.Response, to_claude(body, headers), stream=stream)
         unread = stream and not response.is_stream_consumed
         text = "".join(response.iter_text())
-        box.inject("anthropic", "529")
-        with pytest.raises(anthropic.APIStatusError):
-            client.request(httpx2.Response, options)
 
-    first, _ = box.requests
-    assert (first.json, first.headers["mine"], "left-out" in first.headers) == (body, "1", False)
+    (request,) = box.requests
+    assert (request.json, request.headers["mine"], "left-out" in request.headers) == (body, "1", False)
     assert unread is stream
     assert ("message_stop" in text) is stream
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@contract("anthropic._models.FinalRequestOptions")
+async def test_the_anthropic_sdk_gives_the_raw_response_asynchronously_too(box: Sandbox, stream: bool) -> None:
+    body = {**HELLO, "max_tokens": 50, "stream": stream}
+    async with anthropic.AsyncAnthropic(api_key=box.api_key, base_url=box.anthropic_url, max_retries=5) as client:
+        response = await client.request(httpx2.Response, to_claude(body), stream=stream)
+        unread = stream and not response.is_stream_consumed
+        text = "".join([piece async for piece in response.aiter_text()])
+
+    assert unread is stream
+    assert ("message_stop" in text) is stream
+
+
+@pytest.mark.parametrize("fault", ["529", "503;retry-after-ms=1", "redirect"])
+@contract("anthropic._models.FinalRequestOptions")
+def test_the_anthropic_sdk_sends_our_options_once_and_follows_no_redirect(box: Sandbox, fault: str) -> None:
+    box.inject("anthropic", fault)
+    with (
+        anthropic.Anthropic(api_key=box.api_key, base_url=box.anthropic_url, max_retries=5) as client,
+        pytest.raises(anthropic.APIStatusError),
+    ):
+        client.request(httpx2.Response, to_claude({**HELLO, "max_tokens": 50}))
+
+    assert [request.hop for request in box.requests] == ["anthropic/messages"]
+
+
+@contract("anthropic._models.FinalRequestOptions")
+def test_the_anthropic_sdk_takes_over_the_caller_s_query_and_idempotency_key(box: Sandbox, listener: Listener) -> None:
+    told = asked(listener.chat.completions.create, **HELLO, extra_query={"q": "1", "many": ["a", "b"]}).options
+    told.idempotency_key = "once"
+    options = to_claude({**HELLO, "max_tokens": 50}, asked_for=told)
+    with anthropic.Anthropic(api_key=box.api_key, base_url=box.anthropic_url) as client:
+        client.request(httpx2.Response, options)
+
+    (request,) = box.requests
+    assert options.idempotency_key == "once"
+    assert sorted(parse_qsl(request.query)) == [("many[]", "a"), ("many[]", "b"), ("q", "1")]
+
+
+@contract("anthropic._models.FinalRequestOptions")
+def test_a_header_of_ours_that_shall_be_left_out_is_anthropic_s_own_omission(box: Sandbox) -> None:
+    options = to_claude({**HELLO, "max_tokens": 50}, {"X-Default": sdk.Omit()})
+    with anthropic.Anthropic(
+        api_key=box.api_key, base_url=box.anthropic_url, default_headers={"X-Default": "1"}
+    ) as client:
+        client.request(httpx2.Response, options)
+
+    (request,) = box.requests
+    assert isinstance(options.headers["X-Default"], anthropic.Omit)
+    assert "x-default" not in request.headers
+
+
+@pytest.mark.parametrize("token", [None, "own-token"])
+@contract("_azure_ad_token_provider")
+async def test_a_foundry_client_is_made_of_its_arguments_alone(
+    monkeypatch: pytest.MonkeyPatch, token: str | None
+) -> None:
+    for name in ("FOUNDRY_RESOURCE", "FOUNDRY_BASE_URL", "FOUNDRY_API_KEY", "API_KEY", "AUTH_TOKEN", "BASE_URL"):
+        monkeypatch.setenv(f"ANTHROPIC_{name}", "foreign")
+    given: dict[str, Any] = {"azure_ad_token_provider": lambda: token} if token else {"api_key": "own-key"}
+    sent: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        sent.append(request)
+        return httpx2.Response(200, json={})
+
+    synchronous, asynchronous = sdk.foundry_classes()
+    url, transport = "https://one.test/anthropic", httpx2.MockTransport(answer)
+    with httpx2.Client(transport=transport) as http:
+        client = synchronous(**given, base_url=url, http_client=http)
+        client.request(httpx2.Response, to_claude(HELLO))
+        client.copy().request(httpx2.Response, to_claude(HELLO))
+    async with httpx2.AsyncClient(transport=transport) as other:
+        client = asynchronous(**given, base_url=url, http_client=other)
+        await client.request(httpx2.Response, to_claude(HELLO))
+
+    assert issubclass(synchronous, anthropic.AnthropicFoundry)
+    assert issubclass(asynchronous, anthropic.AsyncAnthropicFoundry)
+    assert {str(request.url) for request in sent} == {"https://one.test/anthropic/v1/messages"}
+    assert "foreign" not in str([request.headers.raw for request in sent])
+    assert "foreign" not in str(vars(client))
+    assert [request.headers.get("authorization") for request in sent] == [f"Bearer {token}" if token else None] * 3
+    assert [request.headers.get("x-api-key") for request in sent] == [None if token else "own-key"] * 3
+    assert {request.headers["user-agent"].partition("/")[0] for request in sent} == {
+        "AnthropicFoundry",
+        "AsyncAnthropicFoundry",
+    }
 
 
 # --- an answer ------------------------------------------------------------------------------------------------------
@@ -440,6 +534,22 @@ def test_what_the_sdk_reads_from_the_environment_by_itself_is_forgotten(monkeypa
         assert not {"OpenAI-Organization", "OpenAI-Project"} & {k for k, v in after.items() if isinstance(v, str)}
         assert "X-Planted" not in after
         assert after["X-Kept"] == "1"
+
+
+@contract("_custom_headers")
+def test_what_the_anthropic_sdk_reads_from_the_environment_by_itself_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Planted: planted")
+    monkeypatch.setenv("ANTHROPIC_WEBHOOK_SIGNING_KEY", "planted")
+    with anthropic.Anthropic(api_key="unused", default_headers={"X-Kept": "1"}) as client:
+        before = (client.default_headers.get("X-Planted"), client.webhook_key)
+        sdk.forget_environment(client, {"X-Kept": "1"})
+
+        assert before == ("planted", "planted")
+        assert "X-Planted" not in client.default_headers
+        assert client.default_headers["X-Kept"] == "1"
+        assert client.webhook_key is None
 
 
 @contract("_azure_ad_token")

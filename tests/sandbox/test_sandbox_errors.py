@@ -122,7 +122,7 @@ ANTHROPIC: list[tuple[str, type[anthropic.APIStatusError], str]] = [
     ("413", anthropic.APIStatusError, "request_too_large"),
     ("429", anthropic.RateLimitError, "rate_limit_error"),
     ("500", anthropic.InternalServerError, "api_error"),
-    ("529", anthropic.InternalServerError, "overloaded_error"),
+    ("529", anthropic.APIStatusError, "overloaded_error"),
 ]
 
 

@@ -1,0 +1,149 @@
+"""Responses request -> Chat Completions request.  Lists what Chat cannot hold; never guesses, never sends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from chatsheet_llm.formats.errors import elements, mapping, named, string
+from chatsheet_llm.formats.ledger import Ledger, Object
+from chatsheet_llm.formats.responses_chat_input import input_to_messages
+from chatsheet_llm.formats.responses_chat_tables import INCLUDES, MINOR, OPTIONS, RESPONSES_PARAMETERS
+from chatsheet_llm.formats.responses_chat_tools import format_to_chat, tool_choice_to_chat, tools_to_chat
+from chatsheet_llm.formats.tables import Rule
+from chatsheet_llm.route import Loss
+
+
+def responses_to_chat_request(body: Mapping[str, object]) -> tuple[dict[str, object], list[Loss]]:
+    """Return the Chat Completions body that asks for the same as a Responses body, and what it could not ask for.
+
+    ``instructions`` become the first system message.  An absent ``strict`` is spelt out, as the two APIs differ in what
+    it means; an object of a schema is closed where Responses closes it.  A stream is asked for its usage, which
+    Responses always tells.  ``store`` goes along only when it is true.  Without tools, a choice among them and
+    ``parallel_tool_calls`` ask for nothing and are left out, as Chat refuses them then.  Values are passed unchecked,
+    the provider judges them.  The result shares nested values with ``body``, which is never changed.  Losses of
+    earlier output handed back in the input are minor.
+
+    A ``stop`` in the body is of a third format that came this way, and is placed.
+
+    Raises FormatError when the input or tools are not those of Responses.
+    """
+    result: dict[str, object] = {}
+    ledger = Ledger("chat")
+    for name, value in body.items():
+        rule = RESPONSES_PARAMETERS.get(name)
+        if value is None or (rule is not None and value in rule.neutral):
+            continue
+        if rule is None:
+            ledger.lose(name, f"{name!r} is not a Responses parameter, its meaning is unknown")
+        elif rule.how == "convert":
+            _CONVERTERS[name](_Request(body, result, ledger), value)
+        else:
+            _apply(result, ledger, rule, name, value)
+    result["messages"] = _messages(body, ledger)
+    if body.get("stream") is True:
+        # A stream of Responses always ends with the usage.
+        _place(result, "stream_options.include_usage", True)
+    if "tools" not in result:
+        result.pop("parallel_tool_calls", None)
+        if result.get("tool_choice") in ("auto", "none"):
+            del result["tool_choice"]
+    return result, ledger.losses
+
+
+class _Request:
+    """What a converter reads and writes."""
+
+    __slots__ = ("body", "ledger", "result")
+
+    def __init__(self, body: Mapping[str, object], result: dict[str, object], ledger: Ledger) -> None:
+        self.body, self.result, self.ledger = body, result, ledger
+
+
+def _apply(result: dict[str, object], ledger: Ledger, rule: Rule, path: str, value: object, key: str = "") -> None:
+    """Place or lose one value by its row; ``key`` names it where its path does not."""
+    if rule.how == "place":
+        _place(result, rule.target, value)
+    else:
+        ledger.lose(path, rule.reason, minor=(key or path) in MINOR)
+
+
+def _place(result: dict[str, object], target: str, value: object) -> None:
+    parent, _, name = target.rpartition(".")
+    holder = result.setdefault(parent, {}) if parent else result
+    assert isinstance(holder, dict)
+    holder[name] = value
+
+
+def _messages(body: Mapping[str, object], ledger: Ledger) -> list[Object]:
+    messages: list[Object] = []
+    if body.get("instructions"):
+        messages.append({"role": "system", "content": string(body, "instructions", "")})
+    # Without an input, the words are in a stored prompt or response, and those are listed.
+    return messages + input_to_messages([] if body.get("input") is None else body["input"], ledger)
+
+
+def _said_elsewhere(on: _Request, value: object) -> None:
+    """The words become messages once the parameters are done, so that they stand in one place."""
+
+
+def _options(name: str) -> Callable[[_Request, object], None]:
+    def convert(on: _Request, value: object) -> None:
+        options = mapping(value, name)
+        for field, given in options.items():
+            rule = OPTIONS[name].get(field)
+            if given is None or (rule is not None and given in rule.neutral):
+                continue
+            if rule is not None and rule.how == "convert":
+                _FIELD_CONVERTERS[name, field](on, given)
+            elif rule is not None:
+                _apply(on.result, on.ledger, rule, f"{name}.{field}", given)
+        on.ledger.rest(options, OPTIONS[name], name)
+
+    return convert
+
+
+def _include(on: _Request, value: object) -> None:
+    for index, wanted in enumerate(elements(value, "include")):
+        rule = INCLUDES.get(wanted) if isinstance(wanted, str) else None
+        if rule is None:
+            on.ledger.lose(f"include[{index}]", f"{named(wanted)} is not a value of include, its meaning is unknown")
+        elif rule.how == "place":
+            on.result[rule.target] = True
+        else:
+            _apply(on.result, on.ledger, rule, f"include[{index}]", wanted, key=str(wanted))
+
+
+def _top_logprobs(on: _Request, value: object) -> None:
+    wanted = on.body.get("include") or []
+    if "message.output_text.logprobs" in elements(wanted, "include"):
+        on.result["top_logprobs"] = value
+    elif value:
+        on.ledger.lose("top_logprobs", "needs message.output_text.logprobs in include, as it does in Responses")
+
+
+def _tools(on: _Request, value: object) -> None:
+    if tools := tools_to_chat(value, on.ledger):
+        on.result["tools"] = tools
+
+
+def _tool_choice(on: _Request, value: object) -> None:
+    if (choice := tool_choice_to_chat(value, on.ledger)) is not None:
+        on.result["tool_choice"] = choice
+
+
+def _format(on: _Request, value: object) -> None:
+    if (made := format_to_chat(value, on.ledger)) is not None:
+        on.result["response_format"] = made
+
+
+_CONVERTERS: Mapping[str, Callable[[_Request, object], None]] = {
+    "include": _include,
+    "input": _said_elsewhere,
+    "instructions": _said_elsewhere,
+    "tool_choice": _tool_choice,
+    "tools": _tools,
+    "top_logprobs": _top_logprobs,
+    **{name: _options(name) for name in OPTIONS},
+}
+
+_FIELD_CONVERTERS: Mapping[tuple[str, str], Callable[[_Request, object], None]] = {("text", "format"): _format}

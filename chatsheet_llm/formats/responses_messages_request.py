@@ -1,0 +1,256 @@
+"""Responses request -> Messages request.  Lists what Messages cannot hold; never guesses, never sends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from chatsheet_llm.formats.errors import elements, mapping, named, objects, string
+from chatsheet_llm.formats.ledger import Ledger, Object, is_nothing
+from chatsheet_llm.formats.responses_messages_input import input_to_messages
+from chatsheet_llm.formats.responses_messages_parts import lose_rest
+from chatsheet_llm.formats.responses_messages_tables import (
+    EFFORTS,
+    FREE_INCLUDES,
+    RESPONSES_PARAMETERS,
+    SERVICE_TIERS,
+    SUMMARIES,
+    TOOL_CHOICES,
+    TOOLS,
+)
+from chatsheet_llm.route import Loss
+
+
+def responses_to_messages(body: Mapping[str, object]) -> tuple[dict[str, object], list[Loss]]:
+    """Return the Messages body that asks for the same as a Responses body, and what it could not ask for.
+
+    ``max_tokens``, which Messages requires, is there only if the body limits the answer; whoever sends it fills it in.
+    ``developer`` and ``system`` are one role in Messages, at the level of both.  A function's ``strict`` that is not
+    set stays unset, and so each API treats the schema by its own default; a schema for the answer is always kept to,
+    so ``strict: false`` there is less than Messages does and no loss.  Values are passed unchecked, the provider
+    judges them.  The result shares nested values with ``body``, which is never changed.  Losses of what an earlier
+    reply left are minor, and so are those of names.
+
+    ``body`` may hold ``stop``, which Responses itself does not have: the stop sequences of a Chat request on its way.
+
+    Raises FormatError when the input or the tools are not those of Responses.
+    """
+    result: dict[str, object] = {}
+    ledger = Ledger("messages")
+    for name, value in body.items():
+        rule = RESPONSES_PARAMETERS.get(name)
+        if value is None or (rule is not None and value in rule.neutral):
+            continue
+        if rule is None:
+            ledger.lose(name, f"{name!r} is not a Responses parameter, its meaning is unknown")
+        elif rule.how == "loss":
+            if not is_nothing(value):
+                ledger.lose(name, rule.reason, minor=rule.minor)
+        elif rule.how == "place":
+            _place(result, rule.target, value)
+        else:
+            _CONVERTERS[name](_Request(body, result, ledger), value)
+    result.setdefault("messages", [])
+    if body.get("tools") and not result.get("tools") and result.pop("tool_choice", None) is not None:
+        ledger.lose("tool_choice", "none of the tools to choose from has a place in Messages")
+    return result, ledger.losses
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a converter reads and writes."""
+
+    body: Mapping[str, object]
+    result: dict[str, object]
+    ledger: Ledger
+
+
+def _place(result: dict[str, object], target: str, value: object) -> None:
+    parent, _, name = target.rpartition(".")
+    holder = result.setdefault(parent, {}) if parent else result
+    assert isinstance(holder, dict)
+    holder[name] = value
+
+
+def _conversation(on: _Request, value: object) -> None:
+    del value
+    if "messages" in on.result:
+        return
+    messages, system = input_to_messages(on.body.get("input"), on.body.get("instructions"), on.ledger)
+    if system:
+        on.result["system"] = system
+    on.result["messages"] = messages
+
+
+def _include(on: _Request, value: object) -> None:
+    for index, wanted in enumerate(elements(value, "include")):
+        if wanted not in FREE_INCLUDES:
+            on.ledger.lose(f"include[{index}]", f"Messages cannot return {named(wanted)}")
+
+
+def _stop(on: _Request, value: object) -> None:
+    on.result["stop_sequences"] = [value] if isinstance(value, str) else value
+
+
+def _user(on: _Request, value: object) -> None:
+    other = on.body.get("safety_identifier")
+    if other is None:
+        _place(on.result, "metadata.user_id", value)
+    elif other != value:
+        on.ledger.lose("user", "safety_identifier names another one, and there is one user")
+
+
+def _service_tier(on: _Request, value: object) -> None:
+    tier = SERVICE_TIERS.get(value) if isinstance(value, str) else None
+    if tier is None:
+        on.ledger.lose("service_tier", f"Messages has no service tier {named(value)}")
+    else:
+        on.result["service_tier"] = tier
+
+
+def _stream_options(on: _Request, value: object) -> None:
+    lose_rest(on.ledger, mapping(value, "stream_options"), "stream_options", "stream_options")
+
+
+def _reasoning(on: _Request, value: object) -> None:
+    given = mapping(value, "reasoning")
+    effort = given.get("effort")
+    if effort == "none":
+        on.result["thinking"] = {"type": "disabled"}
+    elif effort in EFFORTS:
+        _place(on.result, "output_config.effort", effort)
+        on.result["thinking"] = {"type": "adaptive"}
+    elif effort is not None:
+        on.ledger.lose("reasoning.effort", f"Messages has no effort {named(effort)}")
+    _summary(on, given)
+    lose_rest(on.ledger, given, "reasoning_config", "reasoning")
+
+
+def _summary(on: _Request, given: Mapping[str, object]) -> None:
+    """Ask for readable thinking.  ``generate_summary`` is the old name of ``summary``."""
+    names = [name for name in ("summary", "generate_summary") if given.get(name) is not None]
+    if not names:
+        return
+    wording, path = given[names[0]], f"reasoning.{names[0]}"
+    if given.get("effort") == "none":
+        on.ledger.lose(path, "there is no reasoning to summarize", minor=True)
+    elif wording not in SUMMARIES:
+        on.ledger.lose(path, f"Messages has no summary {named(wording)}")
+    else:
+        on.result["thinking"] = {"type": "adaptive", "display": "summarized"}
+        if wording != "auto":
+            on.ledger.lose(path, f"Messages has one kind of summary, not {named(wording)} ones", minor=True)
+    for other in names[1:]:
+        if given[other] != wording:
+            on.ledger.lose(f"reasoning.{other}", "summary asks for another one, and there is one")
+
+
+def _text(on: _Request, value: object) -> None:
+    config = mapping(value, "text")
+    lose_rest(on.ledger, config, "text_config", "text")
+    if config.get("format") is None:
+        return
+    given = mapping(config["format"], "text.format")
+    kind = given.get("type")
+    if kind == "json_schema":
+        schema = mapping(given.get("schema"), "text.format.schema")
+        _place(on.result, "output_config.format", {"type": "json_schema", "schema": schema})
+        lose_rest(on.ledger, given, "json_schema", "text.format")
+    elif kind == "text":
+        lose_rest(on.ledger, given, "text", "text.format")
+    else:
+        on.ledger.lose("text.format", f"Messages has no format {named(kind)}")
+
+
+def _tools(on: _Request, value: object) -> None:
+    kept: list[Object] = []
+    for path, tool in objects(value, "tools"):
+        kind = tool.get("type")
+        if kind == "function":
+            kept.append(_function(on.ledger, tool, path))
+        else:
+            unknown = f"{named(kind)} is not a tool of Responses, its meaning is unknown"
+            on.ledger.lose(path, TOOLS.get(kind, unknown) if isinstance(kind, str) else unknown)
+    if kept:
+        on.result["tools"] = kept
+
+
+def _function(ledger: Ledger, tool: Mapping[str, object], path: str) -> Object:
+    made: Object = {"name": string(tool, "name", path)}
+    if tool.get("description") is not None:
+        made["description"] = tool["description"]
+    parameters = tool.get("parameters")
+    made["input_schema"] = {"type": "object", "properties": {}} if parameters is None else parameters
+    # False is what Messages does without them.
+    made |= {name: tool[name] for name in ("strict", "defer_loading") if tool.get(name)}
+    lose_rest(ledger, tool, "function", path)
+    return made
+
+
+def _tool_choice(on: _Request, value: object) -> None:
+    """Place the choice, and with it whether calls may be parallel: Messages has both in one object.
+
+    Without tools a choice between none and any of them says nothing, and Messages refuses one.
+    """
+    choice = _choice(on, value)
+    if choice is None or (not on.body.get("tools") and choice["type"] in ("auto", "none")):
+        return
+    if on.body.get("parallel_tool_calls") is False and choice["type"] != "none":
+        choice["disable_parallel_tool_use"] = True
+    on.result["tool_choice"] = choice
+
+
+def _choice(on: _Request, value: object) -> Object | None:
+    if isinstance(value, str) and value in TOOL_CHOICES:
+        return {"type": TOOL_CHOICES[value]}
+    kind = value.get("type") if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping) and kind == "function":
+        lose_rest(on.ledger, value, "tool_choice", "tool_choice")
+        return {"type": "tool", "name": string(value, "name", "tool_choice")}
+    choice = _allowed(on, value) if isinstance(value, Mapping) and kind == "allowed_tools" else None
+    if choice is None:
+        why = "Messages offers all tools or one" if kind == "allowed_tools" else f"Messages has no choice {named(kind)}"
+        on.ledger.lose("tool_choice", why)
+        # One call at a time is still asked for, whichever tool it is.
+        choice = {"type": "auto"} if on.body.get("parallel_tool_calls") is False else None
+    return choice
+
+
+def _allowed(on: _Request, value: Mapping[str, object]) -> Object | None:
+    """The choice that says the same as a list of allowed tools: all of them, or the one that must be called."""
+    allowed = [(tool.get("type"), tool.get("name")) for _, tool in objects(value.get("tools"), "tool_choice.tools")]
+    given = on.body.get("tools")
+    offered = [(tool.get("type"), tool.get("name")) for _, tool in objects([] if given is None else given, "tools")]
+    if any(kind != "function" for kind, _ in allowed):
+        return None
+    choice: Object | None = None
+    mode = value.get("mode")
+    if mode in ("auto", "required") and all(tool in allowed for tool in offered):
+        choice = {"type": TOOL_CHOICES[str(mode)]}
+    elif mode == "required" and len(allowed) == 1:
+        choice = {"type": "tool", "name": allowed[0][1]}
+    if choice is not None:
+        lose_rest(on.ledger, value, "allowed_tools", "tool_choice")
+    return choice
+
+
+def _parallel(on: _Request, value: object) -> None:
+    del value
+    if on.body.get("tool_choice") is None:
+        _tool_choice(on, "auto")
+
+
+_CONVERTERS: Mapping[str, Callable[[_Request, object], None]] = {
+    "include": _include,
+    "input": _conversation,
+    "instructions": _conversation,
+    "parallel_tool_calls": _parallel,
+    "reasoning": _reasoning,
+    "service_tier": _service_tier,
+    "stop": _stop,
+    "stream_options": _stream_options,
+    "text": _text,
+    "tool_choice": _tool_choice,
+    "tools": _tools,
+    "user": _user,
+}

@@ -1,0 +1,668 @@
+"""Send every recorded exchange through every bridge and count what came of it.
+
+``python tests/fidelity.py`` writes the counts to ``docs/fidelity.md``; ``--check`` only says whether that page is true.
+Needs the recorded traffic beside the checkout.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+from shared_files import recordings, shared, sse_events
+
+from chatsheet_llm.formats import BRIDGES, REPLIES, STREAMS, FormatError
+from chatsheet_llm.formats.seals import open_reasoning
+from chatsheet_llm.formats.tables import REQUEST_ECHO
+from chatsheet_llm.formats.watch import reply_error
+from chatsheet_llm.route import MODES, Loss, Mode
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "fidelity.md"
+PAIRS: tuple[tuple[Mode, Mode], ...] = tuple(permutations(MODES, 2))
+FORMATS: Mapping[str, Mode] = {
+    "openai-chat": "chat",
+    "azure-chat": "chat",
+    "litellm": "chat",
+    "openai-responses": "responses",
+    "azure-responses": "responses",
+    "anthropic-messages": "messages",
+}
+TITLES: Mapping[Mode, str] = {"chat": "Chat", "responses": "Responses", "messages": "Messages"}
+
+Json = dict[str, Any]
+
+
+# --- what was recorded -----------------------------------------------------------------------------------------------
+
+
+def requests(mode: Mode) -> Iterator[tuple[str, Json, int]]:
+    """Every recorded request of a format that is in scope, with the status of its answer."""
+    for row in recordings():
+        if FORMATS[row["kind"]] == mode and row["op"] == "create" and isinstance(row["request"]["json"], dict):
+            yield row["id"], row["request"]["json"], row["response"]["status"]
+
+
+def replies(mode: Mode) -> Iterator[tuple[str, Json]]:
+    """Every recorded whole reply of a format that is an answer."""
+    for row in recordings():
+        if FORMATS[row["kind"]] != mode or row["sse"] or row["response"]["status"] != 200:
+            continue
+        if row["op"] in ("create", "retrieve"):
+            body = json.loads(row["response"]["body"])
+            if is_finished(mode, body):
+                yield row["id"], body
+
+
+def streams(mode: Mode) -> Iterator[tuple[str, list[Json]]]:
+    """Every recorded stream of a format that is an answer, as its events."""
+    for row in recordings():
+        if FORMATS[row["kind"]] == mode and row["sse"] and row["response"]["status"] == 200:
+            events = list(sse_events(row["response"]["body"]))
+            if not any(event.get("error") or event.get("type") in ("error", "response.failed") for event in events):
+                yield row["id"], events
+
+
+def is_finished(mode: Mode, body: Json) -> bool:
+    if reply_error(mode, body) is not None:
+        return False
+    return mode != "responses" or body.get("status") in ("completed", "incomplete")
+
+
+# --- what a reply says, in words that all formats share --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Said:
+    """The parts of an answer that no bridge may change."""
+
+    text: str
+    calls: tuple[tuple[str, str, str], ...]
+    finish: str
+    usage: tuple[int, int]
+
+
+def parsed(arguments: object) -> str:
+    """Arguments without regard to white space."""
+    try:
+        return json.dumps(json.loads(str(arguments) or "{}"), sort_keys=True)
+    except ValueError:
+        return str(arguments)
+
+
+def said(mode: Mode, body: Json) -> Said:
+    return _SAID[mode](body)
+
+
+def _chat_said(body: Json) -> Said:
+    choice = body["choices"][0]
+    message = choice["message"]
+    calls = [(call["id"], call[call["type"]]) for call in message.get("tool_calls") or []]
+    legacy = [("", message["function_call"])] if message.get("function_call") else []
+    usage = body.get("usage") or {}
+    finish = choice.get("finish_reason")
+    if finish == "function_call" or (finish == "stop" and (calls or legacy)):
+        # A forced call ends with ``stop`` in Chat alone.
+        finish = "tool_calls"
+    return Said(
+        text_of(message.get("content")) + (message.get("refusal") or ""),
+        tuple((key, call["name"], parsed(call.get("arguments", call.get("input")))) for key, call in calls + legacy),
+        finish,
+        (usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0),
+    )
+
+
+def text_of(content: object) -> str:
+    if isinstance(content, list):
+        return "".join(part.get("text", part.get("refusal", "")) for part in content)
+    return content if isinstance(content, str) else ""
+
+
+def _responses_said(body: Json) -> Said:
+    items = body["output"]
+    text = "".join(text_of(item.get("content")) for item in items if item["type"] == "message")
+    calls = tuple(
+        (item["call_id"], item["name"], parsed(item.get("arguments", item.get("input"))))
+        for item in items
+        if item["type"] in ("function_call", "custom_tool_call")
+    )
+    reason = (body.get("incomplete_details") or {}).get("reason")
+    finish = {"max_output_tokens": "length", None: "tool_calls" if calls else "stop"}.get(reason, str(reason))
+    usage = body.get("usage") or {}
+    return Said(text, calls, finish, (usage.get("input_tokens") or 0, usage.get("output_tokens") or 0))
+
+
+_STOPS = {"end_turn": "stop", "stop_sequence": "stop", "tool_use": "tool_calls", "max_tokens": "length"}
+
+
+def _messages_said(body: Json) -> Said:
+    blocks, usage = body["content"], body["usage"]
+    calls = tuple(
+        (block["id"], block["name"], parsed(json.dumps(block["input"])))
+        for block in blocks
+        if block["type"] == "tool_use"
+    )
+    read = [usage.get(f"{name}input_tokens") or 0 for name in ("", "cache_creation_", "cache_read_")]
+    return Said(
+        "".join(block["text"] for block in blocks if block["type"] == "text"),
+        calls,
+        _STOPS.get(body["stop_reason"], {"refusal": "content_filter"}.get(body["stop_reason"], body["stop_reason"])),
+        (sum(read), usage["output_tokens"]),
+    )
+
+
+_SAID: Mapping[Mode, Callable[[Json], Said]] = {
+    "chat": _chat_said,
+    "responses": _responses_said,
+    "messages": _messages_said,
+}
+
+
+# --- streams, folded --------------------------------------------------------------------------------------------------
+
+
+def folded(mode: Mode, events: Sequence[Json]) -> Json:
+    """The whole reply that a stream makes."""
+    return _FOLDS[mode](events)
+
+
+def _fold_chat(events: Sequence[Json]) -> Json:
+    head: Json = {}
+    choices: dict[int, Json] = {}
+    for chunk in events:
+        head |= {name: value for name, value in chunk.items() if name != "choices" and value not in (None, "", 0)}
+        for piece in chunk.get("choices") or []:
+            index = piece.get("index", 0)
+            choice = choices.setdefault(
+                index, {"index": index, "message": {"role": "assistant", "content": None}, "finish_reason": None}
+            )
+            choice["finish_reason"] = piece.get("finish_reason") or choice["finish_reason"]
+            _add_delta(choice["message"], piece.get("delta") or {})
+    for choice in choices.values():
+        if calls := choice["message"].get("tool_calls"):
+            choice["message"]["tool_calls"] = [
+                {name: value for name, value in call.items() if name != "index"} for call in calls.values()
+            ]
+    return {**head, "object": "chat.completion", "choices": [choices[index] for index in sorted(choices)]}
+
+
+def _add_delta(message: Json, delta: Json) -> None:
+    for name, value in delta.items():
+        if name == "tool_calls":
+            calls = message.setdefault("tool_calls", {})
+            for entry in value or []:
+                _add_delta(calls.setdefault(entry.get("index", 0), {"type": "function"}), entry)
+        elif isinstance(value, dict):
+            _add_delta(message.setdefault(name, {}), value)
+        elif isinstance(value, str) and name not in ("role", "id", "type", "name"):
+            message[name] = (message.get(name) or "") + value
+        elif value is not None:
+            message[name] = value
+
+
+def _fold_responses(events: Sequence[Json]) -> Json:
+    return next(
+        dict(event["response"])
+        for event in reversed(events)
+        if event["type"] in ("response.completed", "response.incomplete")
+    )
+
+
+def _fold_messages(events: Sequence[Json]) -> Json:
+    message: Json = {}
+    pieces: dict[int, str] = {}
+    for event in events:
+        kind = event["type"]
+        if kind == "message_start":
+            message = json.loads(json.dumps(event["message"]))
+        elif kind == "content_block_start":
+            message["content"].append(dict(event["content_block"]))
+        elif kind == "content_block_delta":
+            block, delta = message["content"][event["index"]], event["delta"]
+            if delta["type"] == "input_json_delta":
+                pieces[event["index"]] = pieces.get(event["index"], "") + delta["partial_json"]
+            elif delta["type"] == "citations_delta":
+                block["citations"] = [*(block.get("citations") or []), delta["citation"]]
+            else:
+                name = delta["type"].removesuffix("_delta")
+                block[name] = block.get(name, "") + delta[name]
+        elif kind == "message_delta":
+            message |= {name: value for name, value in event["delta"].items() if value is not None}
+            message["usage"] = {**message["usage"], **{k: v for k, v in event["usage"].items() if v is not None}}
+    for index, text in pieces.items():
+        if text:
+            message["content"][index]["input"] = json.loads(text)
+    return message
+
+
+_FOLDS: Mapping[Mode, Callable[[Sequence[Json]], Json]] = {
+    "chat": _fold_chat,
+    "responses": _fold_responses,
+    "messages": _fold_messages,
+}
+
+
+def bridged_stream(hop: Mode, caller: Mode, events: Iterable[Json]) -> tuple[list[Json], list[Loss]]:
+    bridge = STREAMS[hop, caller](True)
+    made = [out for event in events for out in bridge.feed(event)] + bridge.end()
+    return made, bridge.losses
+
+
+# --- what vanished ----------------------------------------------------------------------------------------------------
+
+
+def leaves(node: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Every value that is no list or object, with its path; JSON within a string counts as what it holds."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from leaves(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from leaves(value, f"{path}[{index}]")
+    elif isinstance(node, str) and isinstance(inner := open_reasoning(node) or _json(node), (dict, list)):
+        yield from leaves(inner, path)
+    else:
+        yield path, node
+
+
+def _json(text: str) -> object:
+    if text[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def under(path: str, prefix: str) -> bool:
+    return path == prefix or path.startswith((f"{prefix}.", f"{prefix}["))
+
+
+NAMES = frozenset({"type", "role", "object", "status", "mode"})
+"""Last steps of a path whose values only name the shape, which the other format names otherwise."""
+
+
+def vanished(source: Json, made: Json, losses: Iterable[Loss], neutral: Callable[[str, object], bool]) -> list[str]:
+    """The paths of values that are neither in the result, nor declared lost, nor what both sides do anyway."""
+    kept = {value for _, value in leaves(made) if isinstance(value, (str, int, float))}
+    texts = [text for value in kept if isinstance(value, str) for text in (value, _decoded(value))]
+    joined = "\0".join(texts)
+    lost = [loss.path for loss in losses]
+    missing = []
+    for path, value in leaves(source):
+        if value in (None, "", False) or path.rpartition(".")[2] in NAMES or neutral(path, value):
+            continue
+        found = value in kept or (isinstance(value, str) and (value in joined or _data(value) in joined))
+        if not found and not any(under(path, prefix) for prefix in lost):
+            missing.append(path)
+    return missing
+
+
+def _decoded(value: str) -> str:
+    """The text in a data URL that holds text."""
+    return base64.b64decode(_data(value)).decode() if value.startswith("data:text/") else ""
+
+
+def _data(text: str) -> str:
+    """What a data URL holds."""
+    return text.partition(";base64,")[2] if text.startswith("data:") else text
+
+
+# --- counting ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Tally:
+    """What came of the records of one kind through one pair."""
+
+    records: int = 0
+    same: int = 0
+    declared: int = 0
+    refused: int = 0
+    back: int = 0
+    failures: list[str] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+def generic(loss: Loss) -> str:
+    """A loss without its numbers and names: what kind of thing was lost."""
+    path = "".join("[]" if piece[:1].isdigit() else piece for piece in loss.path.replace("[", "]").split("]"))
+    return f"`{path}`: {loss.reason}"
+
+
+def count_requests(caller: Mode, hop: Mode, valid: Callable[[str], Callable[[object], list[str]]]) -> Tally:
+    """Every request of a format to another and back again."""
+    tally = Tally()
+    there, back = BRIDGES[caller, hop], BRIDGES[hop, caller]
+    check = {"chat": "CreateChatCompletionRequest", "responses": "CreateResponse"}.get(hop)
+    for name, body, status in requests(caller):
+        tally.records += 1
+        before = json.dumps(body)
+        try:
+            made, losses = there(body)
+        except FormatError as error:
+            # Only what the provider itself refused may be refused.
+            (tally.failures if status < 400 else []).append(f"{name}: {error}")
+            tally.refused += 1
+            continue
+        wrong = [f"{name}: changed its input"] if json.dumps(body) != before else []
+        wrong += [f"{name}: {path} vanished" for path in vanished(body, made, losses, _is_neutral)]
+        if check is not None and status < 400 and all(loss.minor for loss in losses):
+            wrong += [f"{name}: {message}" for message in valid(check)(_loosened(made))]
+        returned, lost = back(made)
+        again, _ = there(returned)
+        changed = [path for path in differences(normal(made), normal(again)) if not _excused(path, lost)]
+        tally.back += not changed
+        wrong += [f"{name}: {path} is another after the way back and there again" for path in changed]
+        tally.failures += wrong[:3]
+        told = [loss for loss in losses if not loss.minor]
+        tally.declared += bool(told)
+        tally.same += not told and not wrong
+        tally.reasons.update({generic(loss) for loss in losses})
+    return tally
+
+
+def _is_neutral(path: str, value: object) -> bool:
+    last = path.rpartition(".")[2].partition("[")[0]
+    return (path, value) in NEUTRAL or (last, value) in RENAMED or last in UNSAID
+
+
+NEUTRAL = frozenset({("n", 1), ("temperature", 1), ("top_p", 1), ("parallel_tool_calls", True), ("store", True)})
+"""What both sides do anyway."""
+RENAMED = frozenset(
+    {
+        ("detail", "auto"),
+        ("display", "summarized"),
+        ("include", "message.output_text.logprobs"),
+        ("include", "reasoning.encrypted_content"),
+        ("logprobs", True),
+        ("service_tier", "default"),
+        ("service_tier", "standard_only"),
+        ("strict", True),
+        ("summary", "auto"),
+        ("tool_choice", "auto"),
+        ("tool_choice", "required"),
+        ("truncation", "disabled"),
+        ("disable_parallel_tool_use", True),
+    }
+)
+"""Last step of a path, value: what is another word, or goes without saying, on the other side."""
+UNSAID = frozenset({"include_usage", "id"})
+"""Last steps of paths to what a bridge always asks for, and to the names of items."""
+
+
+def normal(body: Json) -> object:
+    """A request without what says the same as its absence, and with a text alone as a string."""
+    plain = {name: _plain(value) for name, value in body.items() if (name, value) not in _UNSAID_VALUES}
+    return plain
+
+
+_UNSAID_VALUES: Sequence[tuple[str, object]] = [
+    ("include", ["reasoning.encrypted_content"]),
+    ("temperature", 1),
+    ("tool_choice", "auto"),
+    ("tool_choice", {"type": "auto"}),
+    ("top_p", 1),
+]
+
+
+def differences(one: object, other: object, path: str = "") -> Iterator[str]:
+    """The paths at which two JSON documents differ."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for name in {**one, **other}:
+            yield from differences(one.get(name), other.get(name), f"{path}.{name}" if path else str(name))
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for index, (mine, its) in enumerate(zip(one, other, strict=True)):
+            yield from differences(mine, its, f"{path}[{index}]")
+    elif one != other and not (one in (None, "") and other in (None, "")):
+        yield path
+
+
+def _excused(path: str, losses: Iterable[Loss]) -> bool:
+    return any(under(path, loss.path) or under(loss.path, path) for loss in losses)
+
+
+def _loosened(body: Json) -> Json:
+    """Without a limit that is too small: Chat and Messages take it and Responses does not, which is its to say."""
+    limit = body.get("max_output_tokens")
+    small = isinstance(limit, int) and limit < 16
+    return {name: value for name, value in body.items() if not (small and name == "max_output_tokens")}
+
+
+def _plain(node: object) -> object:
+    if isinstance(node, Mapping):
+        return {name: _plain(value) for name, value in node.items()}
+    if isinstance(node, list):
+        alone = node[0] if len(node) == 1 else None
+        if isinstance(alone, Mapping) and alone.get("type") in ("text", "input_text", "output_text") and len(alone) == 2:
+            return _plain(alone["text"])
+        return [_plain(value) for value in node]
+    return parsed(node) if isinstance(node, str) and node[:1] == "{" else node
+
+
+def count_replies(hop: Mode, caller: Mode) -> Tally:
+    """Every whole reply of a format as another caller sees it."""
+    tally = Tally()
+    for name, body in replies(hop):
+        tally.records += 1
+        made, losses = REPLIES[hop, caller](body)
+        _compare(tally, name, said(hop, body), said(caller, made), losses)
+        gone = vanished(body, made, losses, lambda path, value: _is_echo(hop, path, value))
+        tally.failures += [f"{name}: {path} vanished" for path in gone[:3]]
+    return tally
+
+
+def _is_echo(hop: Mode, path: str, value: object) -> bool:
+    """What a reply repeats of its request, names its parts by, or says in a word that both formats have."""
+    last = path.rpartition(".")[2]
+    if last in ("id", "index", "finish_reason") or (last, value) in _WORDS or path in _COUNTS:
+        return True
+    return hop == "responses" and path.partition(".")[0].partition("[")[0] in REQUEST_ECHO
+
+
+_COUNTS = frozenset(
+    {"usage.prompt_tokens", "usage.input_tokens", "usage.completion_tokens", "usage.output_tokens", "usage.total_tokens"}
+)
+"""Compared as numbers, since Messages counts what it read from a cache apart."""
+_WORDS = frozenset(
+    {
+        *(("stop_reason", word) for word in ("end_turn", "tool_use", "max_tokens", "stop_sequence", "refusal")),
+        *(("service_tier", word) for word in ("default", "auto", "standard")),
+        *(("reason", word) for word in ("max_output_tokens", "content_filter")),
+    }
+)
+
+
+def count_streams(hop: Mode, caller: Mode) -> Tally:
+    """Every stream of a format as another caller sees it; it must fold to what its folded whole becomes."""
+    tally = Tally()
+    for name, events in streams(hop):
+        tally.records += 1
+        whole = folded(hop, events)
+        made, losses = bridged_stream(hop, caller, events)
+        direct, _ = REPLIES[hop, caller](whole)
+        _compare(tally, name, said(hop, whole), said(caller, folded(caller, made)), losses)
+        if said(caller, direct) != said(caller, folded(caller, made)):
+            tally.failures.append(f"{name}: the stream is not its whole")
+    return tally
+
+
+def _compare(tally: Tally, name: str, before: Said, after: Said, losses: Sequence[Loss]) -> None:
+    tally.declared += bool(losses)
+    tally.reasons.update({generic(loss) for loss in losses})
+    if any(not key for key, *_ in before.calls):
+        # A legacy call has no id.
+        after = replace(after, calls=tuple(("", *rest) for _, *rest in after.calls))  # type: ignore[misc]
+    if before == after:
+        tally.same += 1
+    elif not losses:
+        tally.failures.append(f"{name}: {before} became {after} and nothing tells")
+    else:
+        for what in ("text", "calls", "finish", "usage"):
+            if getattr(before, what) != getattr(after, what) and not _told(what, losses):
+                tally.failures.append(f"{name}: another {what}: {getattr(before, what)} {getattr(after, what)}"[:300])
+
+
+_TOLD = {
+    "text": ("choices", "output", "content"),
+    "calls": ("choices", "output", "content"),
+    "finish": ("choices", "output", "content", "stop_reason", "incomplete_details", "stop_details"),
+    "usage": ("usage",),
+}
+
+
+def _told(what: str, losses: Iterable[Loss]) -> bool:
+    return any(loss.path.startswith(_TOLD[what]) for loss in losses)
+
+
+
+# --- beside LiteLLM's bridge ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One chat request through both bridges to Responses: which of its fields each left out, and what ours declared."""
+
+    name: str
+    dropped: tuple[str, ...]
+    refused: str | None
+    declared: tuple[str, ...]
+    silent: tuple[str, ...]
+
+
+def compared() -> Iterator[Compared]:
+    for path in sorted(shared("traffic", "litellm_bridge").glob("*.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        request, theirs = record["chat_request"], record["upstream_body"]
+        made, losses = BRIDGES["chat", "responses"](request)
+        gone = vanished(request, theirs, [], _is_neutral) if theirs else []
+        yield Compared(
+            name=path.stem,
+            dropped=_tops(gone),
+            refused=None if theirs else _class_of(record["client_error"]),
+            declared=_tops(loss.path for loss in losses),
+            silent=_tops(vanished(request, made, losses, _is_neutral)),
+        )
+
+
+def _class_of(error: object) -> str:
+    if isinstance(error, Mapping):
+        return str(error.get("class") or error.get("type") or "an error")
+    return str(error).partition("(")[0].partition(":")[0][:40] if error else "an error"
+
+
+def _tops(paths: Iterable[str]) -> tuple[str, ...]:
+    """The fields that the paths stand for, a message or tool by its own field."""
+    found = dict.fromkeys(path if path.startswith(("messages", "tools")) else path.partition(".")[0] for path in paths)
+    return tuple(path for path in found if path not in ("model", "custom_llm_provider"))
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+
+def counted() -> dict[tuple[str, Mode, Mode], Tally]:
+    from shared_files import schema
+
+    made: dict[tuple[str, Mode, Mode], Tally] = {}
+    for one, other in PAIRS:
+        made["requests", one, other] = count_requests(one, other, schema)
+        made["replies", one, other] = count_replies(one, other)
+        made["streams", one, other] = count_streams(one, other)
+    return made
+
+
+HEAD = """# Fidelity
+
+What the bridges between the wire formats carry, counted over recorded traffic with OpenAI, Azure OpenAI and Anthropic.
+Written by `make fidelity`; a test fails when it is not true any more.
+
+- **unchanged**: nothing that the caller or the model said was lost, and no loss was declared.
+- **declared**: something has no place in the other format.  A request like this goes to another hop (or out with
+  `on_loss="drop"`), a reply carries it as an extra; both list it in `Route.losses`.
+- **refused**: malformed, and refused by its own provider as well.
+- **failures**: something vanished without a word, a body does not fit its schema, or a text, tool call, finish reason
+  or token count changed without a declared loss.
+"""
+
+
+def page() -> str:
+    counts = counted()
+    parts = [HEAD]
+    for what, title, arrow in (
+        ("requests", "Requests, from the caller's format to the hop's", "caller → hop"),
+        ("replies", "Replies, from the hop's format to the caller's", "hop → caller"),
+        ("streams", "Streams, event by event, folded at the end", "hop → caller"),
+    ):
+        rows = [(one, other, counts[what, one, other]) for one, other in PAIRS]
+        back = what == "requests"
+        parts.append(f"## {title}\n")
+        parts.append(
+            _table(
+                [arrow, "records", "unchanged", "declared", *(["refused", "same after a round trip"] if back else []),
+                 "failures"],
+                [
+                    [f"{TITLES[one]} → {TITLES[other]}", tally.records, tally.same, tally.declared,
+                     *([tally.refused, tally.back] if back else []), len(tally.failures)]
+                    for one, other, tally in rows
+                ],
+            )
+        )  # fmt: skip
+    parts.append("## Losses by reason\n\nWhere it stood, why it has no place, and in how many records.\n")
+    for what in ("requests", "replies"):
+        for one, other in PAIRS:
+            reasons = counts[what, one, other].reasons
+            if reasons:
+                parts.append(f"### {what.capitalize()}: {TITLES[one]} → {TITLES[other]}\n")
+                listed = sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))
+                parts.append(_table(["loss", "records"], [[name.replace("|", "\\|"), n] for name, n in listed]))
+    parts.append(BESIDE)
+    parts.append(_table(["request", "LiteLLM drops in silence", "ours declares", "ours drops in silence"], _beside()))
+    return "\n".join(parts)
+
+
+BESIDE = """## Beside LiteLLM's bridge
+
+The same chat requests through LiteLLM 1.106.2's bridge to Responses and through ours.  A field that a bridge carries is
+in no column.
+"""
+
+
+def _beside() -> list[list[object]]:
+    return [
+        [
+            row.name.replace("_", " "),
+            f"refused: {row.refused}" if row.refused else _listed(row.dropped),
+            _listed(row.declared),
+            _listed(row.silent),
+        ]
+        for row in compared()
+    ]
+
+
+def _listed(paths: Sequence[str]) -> str:
+    return ", ".join(f"`{path}`" for path in paths) or "–"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+
+
+def main(arguments: Sequence[str]) -> int:
+    text = page()
+    if "--check" in arguments:
+        return int(not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != text)
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(text, encoding="utf-8")
+    print(f"wrote {PAGE.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

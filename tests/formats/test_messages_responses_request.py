@@ -1,0 +1,696 @@
+"""Messages request -> Responses request: what each input becomes, what is listed as lost, what is refused."""
+
+import json
+from typing import get_args
+
+import pytest
+from anthropic.types import (
+    ContentBlockParam,
+    MessageParam,
+    ThinkingConfigParam,
+    ToolChoiceParam,
+    ToolParam,
+    ToolUnionParam,
+    beta,
+    message_create_params,
+    tool_result_block_param,
+)
+from anthropic.types.beta import message_create_params as beta_params
+from openai.types.responses import response_create_params
+from typing_extensions import get_type_hints
+
+from chatsheet_llm.formats import messages_responses_request, messages_responses_tables
+from chatsheet_llm.formats.errors import FormatError
+from chatsheet_llm.formats.messages_responses_parts import PARTS
+from chatsheet_llm.formats.messages_responses_request import messages_to_responses
+from chatsheet_llm.formats.messages_responses_tables import FIELDS, LOST_BLOCKS, MESSAGES_PARAMETERS, REASONS
+from chatsheet_llm.formats.responses_messages_request import responses_to_messages
+from chatsheet_llm.formats.seals import open_thinking, seal_reasoning
+
+USER = {"role": "user", "content": "Hi"}
+PDF = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
+PNG = {"type": "base64", "media_type": "image/png", "data": "iVBORw0="}
+SCHEMA = {"type": "object", "properties": {}, "additionalProperties": False}
+MARK = {"type": "ephemeral"}
+EXPLICIT = {"mode": "explicit"}
+TOOL = {"name": "f", "input_schema": SCHEMA}
+
+
+def bridge(**body):
+    return messages_to_responses({"model": "m", "max_tokens": 100, "messages": [USER], **body})
+
+
+def items(*messages, **body):
+    result, losses = bridge(
+        messages=[*messages, USER] if messages[-1]["role"] == "assistant" else list(messages), **body
+    )
+    return (result["input"][:-1] if messages[-1]["role"] == "assistant" else result["input"]), losses
+
+
+def user(*blocks):
+    return items({"role": "user", "content": list(blocks)})
+
+
+def assistant(*blocks):
+    return items({"role": "assistant", "content": list(blocks)})
+
+
+def part(block):
+    made, losses = user(block)
+    return made[0]["content"][0], losses
+
+
+def text(words, **more):
+    return {"type": "text", "text": words, **more}
+
+
+def said(words):
+    return {"type": "output_text", "text": words, "annotations": [], "logprobs": []}
+
+
+def tool_use(call_id="c", **more):
+    return {"type": "tool_use", "id": call_id, "name": "f", "input": {}, **more}
+
+
+def tool_result(call_id="c", **more):
+    return {"type": "tool_result", "tool_use_id": call_id, **more}
+
+
+def paths(losses, *, minor=False):
+    assert {loss.format for loss in losses} <= {"responses"}
+    assert all(loss.reason for loss in losses)
+    assert [loss.path for loss in losses if loss.minor is not minor] == []
+    return [loss.path for loss in losses]
+
+
+# --- parameters ------------------------------------------------------------------------------------------------------
+
+
+def test_the_smallest_request_only_gains_the_opposite_default_of_store():
+    body, losses = bridge()
+
+    assert body == {
+        "model": "m",
+        "max_output_tokens": 100,
+        "input": [{"type": "message", **USER}],
+        "store": False,
+    }
+    assert losses == []
+
+
+BECOMES = [
+    ({"max_tokens": 9}, {"max_output_tokens": 9}),
+    ({"metadata": {"user_id": "u"}}, {"safety_identifier": "u"}),
+    ({"output_config": {"effort": "max"}}, {"reasoning": {"effort": "max"}}),
+    ({"service_tier": "auto"}, {"service_tier": "auto"}),
+    ({"service_tier": "standard_only"}, {"service_tier": "default"}),
+    ({"stream": True}, {"stream": True}),
+    ({"system": "Be brief"}, {"instructions": "Be brief"}),
+    ({"temperature": 0.0}, {"temperature": 0.0}),
+    ({"thinking": {"type": "disabled"}}, {"reasoning": {"effort": "none"}}),
+    ({"thinking": {"type": "adaptive", "display": "summarized"}}, {"reasoning": {"summary": "auto"}}),
+    ({"tool_choice": {"type": "any"}}, {"tool_choice": "required"}),
+    ({"tool_choice": {"type": "auto"}}, {"tool_choice": "auto"}),
+    ({"tool_choice": {"type": "none"}}, {"tool_choice": "none"}),
+    ({"tool_choice": {"type": "tool", "name": "f"}}, {"tool_choice": {"type": "function", "name": "f"}}),
+    (
+        {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}},
+        {"tool_choice": "auto", "parallel_tool_calls": False},
+    ),
+    ({"top_p": 0.5}, {"top_p": 0.5}),
+]
+
+
+@pytest.mark.parametrize(("given", "wanted"), BECOMES, ids=lambda value: json.dumps(value)[:60])
+def test_a_parameter_becomes_what_says_the_same(given, wanted):
+    body, losses = bridge(**given)
+
+    assert {name: body[name] for name in wanted} == wanted
+    assert losses == []
+
+
+NEUTRAL = [
+    {"container": None},
+    {"mcp_servers": []},
+    {"metadata": {"user_id": None}},
+    {"output_config": {}},
+    {"speed": "standard"},
+    {"stop_sequences": []},
+    {"system": []},
+    {"thinking": {"type": "adaptive"}},
+    {"thinking": {"type": "adaptive", "display": "omitted"}},
+    {"tools": []},
+    {"top_k": None},
+]
+
+
+@pytest.mark.parametrize("given", NEUTRAL, ids=json.dumps)
+def test_a_value_that_asks_for_nothing_more_is_neither_sent_nor_lost(given):
+    body, losses = bridge(**given)
+    body.pop("include", None)
+
+    assert body == bridge()[0]
+    assert losses == []
+
+
+LOST = [
+    ({"anything": 1}, "anything"),
+    ({"container": "c"}, "container"),
+    ({"context_management": {"edits": [{"type": "x"}]}}, "context_management"),
+    ({"diagnostics": {"previous_message_id": "m"}}, "diagnostics"),
+    ({"max_tokens": 0}, "max_tokens"),
+    ({"mcp_servers": [{"name": "s"}]}, "mcp_servers"),
+    ({"metadata": {"team": "t"}}, "metadata.team"),
+    ({"output_config": {"format": {"type": "xml"}}}, "output_config.format"),
+    ({"output_config": {"task_budget": {"total": 1}}}, "output_config.task_budget"),
+    ({"service_tier": "batch"}, "service_tier"),
+    ({"speed": "fast"}, "speed"),
+    ({"stop_sequences": ["."]}, "stop_sequences"),
+    ({"thinking": {"type": "between_tools"}}, "thinking"),
+    ({"thinking": {"type": "dreaming"}}, "thinking"),
+    ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, "thinking.budget_tokens"),
+    ({"thinking": {"type": "adaptive", "display": "updates"}}, "thinking.display"),
+    ({"thinking": {"type": "disabled"}, "output_config": {"effort": "low"}}, "output_config.effort"),
+    ({"tool_choice": {"type": "dice"}}, "tool_choice"),
+    ({"top_k": 5}, "top_k"),
+]
+
+
+@pytest.mark.parametrize(("given", "path"), LOST, ids=lambda value: json.dumps(value)[:60])
+def test_what_responses_cannot_do_is_listed_and_not_sent(given, path):
+    body, losses = bridge(**given)
+
+    assert paths(losses) == [path]
+    assert set(body) <= {"model", "max_output_tokens", "input", "store", "include", "reasoning"}
+
+
+def test_a_cache_mark_on_the_whole_request_is_a_minor_loss_as_responses_marks_its_end_by_itself():
+    body, losses = bridge(cache_control={"type": "ephemeral", "ttl": "1h"})
+
+    assert paths(losses, minor=True) == ["cache_control"]
+    assert body == bridge()[0]
+
+
+@pytest.mark.parametrize("given", ["output_config", "output_format"])
+def test_a_schema_for_the_answer_is_named_and_strict_as_messages_always_keeps_to_it(given):
+    wanted = {"type": "json_schema", "schema": SCHEMA}
+    body, losses = bridge(**{given: {"format": wanted} if given == "output_config" else wanted})
+
+    assert body["text"] == {
+        "format": {"type": "json_schema", "name": "response_format", "schema": SCHEMA, "strict": True}
+    }
+    assert losses == []
+
+
+def test_of_two_different_formats_the_old_parameter_is_lost():
+    one, other = ({"type": "json_schema", "schema": schema} for schema in (SCHEMA, {"type": "array"}))
+
+    assert paths(bridge(output_config={"format": one}, output_format=other)[1]) == ["output_format"]
+    assert bridge(output_config={"format": one}, output_format=one)[1] == []
+
+
+SEALED = {"role": "assistant", "content": [{"type": "redacted_thinking", "data": "d"}]}
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({}, False),
+        ({"thinking": {"type": "adaptive"}}, True),
+        ({"thinking": {"type": "enabled"}}, True),
+        ({"output_config": {"effort": "low"}}, True),
+        ({"messages": [USER, SEALED, USER]}, True),
+        ({"thinking": {"type": "disabled"}}, False),
+        ({"thinking": {"type": "disabled"}, "output_config": {"effort": "low"}}, False),
+    ],
+    ids=json.dumps,
+)
+def test_seals_are_asked_for_where_the_caller_thinks_as_other_models_refuse_to_give_them(given, asked):
+    assert bridge(**given)[0].get("include") == (["reasoning.encrypted_content"] if asked else None)
+
+
+def test_a_pivot_carries_stop_sequences_and_asks_for_no_seals():
+    places = {}
+    given = {"stop_sequences": ["."], "thinking": {"type": "adaptive"}}
+    body, losses = messages_to_responses({"model": "m", "messages": [USER], **given}, places)
+
+    assert body["stop"] == ["."]
+    assert "include" not in body
+    assert places["stop"] == "stop_sequences"
+    assert losses == []
+
+
+# --- tools -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_tool_becomes_a_function_that_is_not_strict_unless_it_says_so():
+    flat = {"type": "function", "name": "f", "parameters": SCHEMA}
+    deferred = {**TOOL, "type": "custom", "strict": True, "description": "d", "defer_loading": True}
+    body, losses = bridge(tools=[TOOL, deferred])
+
+    assert body["tools"] == [
+        {**flat, "strict": False},
+        {**flat, "strict": True, "description": "d", "defer_loading": True},
+    ]
+    assert losses == []
+
+
+def test_what_a_function_has_not_is_listed_and_a_hint_is_minor():
+    neutral = {"allowed_callers": ["direct"], "eager_input_streaming": True, "defer_loading": False}
+    other = {"allowed_callers": ["code_execution_20260120"], "input_examples": [{}], "surprise": 1}
+    hints = {"cache_control": MARK, "eager_input_streaming": False}
+
+    assert bridge(tools=[TOOL | neutral])[1] == []
+    assert paths(bridge(tools=[TOOL | other])[1]) == [f"tools[0].{name}" for name in other]
+    assert paths(bridge(tools=[TOOL | hints])[1], minor=True) == [f"tools[0].{name}" for name in hints]
+
+
+def test_a_tool_of_the_provider_is_lost_and_so_is_the_choice_of_it():
+    search = {"type": "web_search_20250305", "name": "web_search"}
+    body, losses = bridge(tools=[search, TOOL], tool_choice={"type": "tool", "name": "web_search"})
+
+    assert paths(losses) == ["tools[0]", "tool_choice"]
+    assert [tool["name"] for tool in body["tools"]] == ["f"]
+    assert "tool_choice" not in body
+
+
+# --- the conversation ------------------------------------------------------------------------------------------------
+
+
+def test_a_list_of_system_blocks_is_the_first_message_and_keeps_its_cache_marks():
+    body, losses = bridge(system=[text("a", cache_control=MARK), text("b")])
+    first = {"type": "input_text", "text": "a", "prompt_cache_breakpoint": EXPLICIT}
+
+    assert body["input"][0] == {
+        "type": "message",
+        "role": "system",
+        "content": [first, {"type": "input_text", "text": "b"}],
+    }
+    assert "instructions" not in body
+    assert losses == []
+
+
+def test_a_system_message_stays_where_it_stands_and_cannot_change_tools():
+    changed = {"type": "tool_addition", "tool": {"type": "tool_reference", "name": "f"}}
+    made, losses = items(USER, {"role": "system", "content": "s"}, {"role": "system", "content": [changed]}, USER)
+
+    assert [item["role"] for item in made] == ["user", "system", "user"]
+    assert paths(losses) == ["messages[2].content[0]"]
+
+
+def test_strings_stay_strings_and_lists_stay_lists():
+    made, _ = items(USER, {"role": "assistant", "content": "A"}, {"role": "user", "content": [text("B")]})
+
+    assert made == [
+        {"type": "message", **USER},
+        {"type": "message", "role": "assistant", "content": "A"},
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "B"}]},
+    ]
+
+
+def test_a_list_of_an_assistant_is_an_output_message_with_the_id_that_it_requires():
+    made, losses = assistant(text("a"), text("b"))
+
+    assert made == [
+        {
+            "type": "message",
+            "role": "assistant",
+            "id": "msg_0",
+            "status": "completed",
+            "content": [said("a"), said("b")],
+        }
+    ]
+    assert losses == []
+
+
+def test_every_block_of_a_turn_keeps_its_place():
+    made, losses = items(
+        {"role": "assistant", "content": [text("a"), tool_use("1"), text("b"), tool_use("2"), tool_use("3")]},
+        {"role": "user", "content": [*(tool_result(str(n), content=str(n)) for n in (1, 2, 3)), text("c"), text("d")]},
+    )
+
+    assert [item["type"] for item in made] == [
+        *("message", "function_call", "message", "function_call", "function_call"),
+        *("function_call_output", "function_call_output", "function_call_output", "message"),
+    ]
+    assert [part["text"] for part in made[-1]["content"]] == ["c", "d"]
+    assert made[0]["id"] != made[2]["id"]
+    assert losses == []
+
+
+def test_an_answer_that_messages_would_continue_is_a_loss():
+    _, losses = bridge(messages=[USER, {"role": "assistant", "content": "The best answer is ("}])
+
+    assert paths(losses) == ["messages[1]"]
+
+
+@pytest.mark.parametrize(
+    ("block", "wanted"),
+    [
+        (text("t"), {"type": "input_text", "text": "t"}),
+        ({"type": "image", "source": PNG}, {"image_url": "data:image/png;base64,iVBORw0=", "detail": "auto"}),
+        ({"type": "image", "source": {"type": "url", "url": "u"}}, {"image_url": "u", "detail": "auto"}),
+        ({"type": "image", "source": {"type": "file", "file_id": "f"}}, {"file_id": "f", "detail": "auto"}),
+        (
+            {"type": "document", "source": PDF, "title": "A.PDF"},
+            {"file_data": "data:application/pdf;base64,JVBERi0=", "filename": "A.PDF"},
+        ),
+        (
+            {"type": "document", "source": PDF, "citations": {"enabled": False}},
+            {"file_data": "data:application/pdf;base64,JVBERi0=", "filename": "document.pdf"},
+        ),
+        (
+            {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "é"}},
+            {"file_data": "data:text/plain;base64,w6k=", "filename": "document.txt"},
+        ),
+        ({"type": "document", "source": {"type": "url", "url": "u"}}, {"file_url": "u"}),
+        ({"type": "document", "source": {"type": "file", "file_id": "f"}}, {"file_id": "f"}),
+    ],
+    ids=lambda value: json.dumps(value)[:60],
+)
+def test_a_part_of_a_user_is_the_same_in_a_message_and_in_the_result_of_a_tool(block, wanted):
+    kind = {"text": "input_text", "image": "input_image", "document": "input_file"}[block["type"]]
+    made, losses = user(tool_result(content=[block]), block | {"cache_control": MARK})
+
+    assert made[0]["output"] == [{"type": kind} | wanted]
+    assert made[1]["content"] == [{"type": kind} | wanted | {"prompt_cache_breakpoint": EXPLICIT}]
+    assert losses == []
+
+
+def test_the_name_of_a_file_ends_as_responses_wants_it_and_stands_only_beside_the_file_itself():
+    renamed, losses = part({"type": "document", "source": PDF, "title": "Report"})
+    nameless, others = part({"type": "document", "source": {"type": "url", "url": "u"}, "title": "Report"})
+
+    assert renamed["filename"] == "Report.pdf"
+    assert nameless == {"type": "input_file", "file_url": "u"}
+    assert paths(losses + others, minor=True) == ["messages[0].content[0].title"] * 2
+
+
+@pytest.mark.parametrize(
+    ("block", "path"),
+    [
+        ({"type": "document", "source": PDF, "citations": {"enabled": True}}, ".citations"),
+        ({"type": "document", "source": PDF, "context": "c"}, ".context"),
+        ({"type": "document", "source": {"type": "content", "content": "c"}}, ""),
+        ({"type": "document", "source": {"type": "tape"}}, ""),
+        ({"type": "image", "source": {"type": "tape"}}, ""),
+        ({"type": "image", "source": PNG, "transformations": {"oversized_image": "error"}}, ".transformations"),
+        ({"type": "search_result", "source": "s", "title": "t", "content": []}, ""),
+        ({"type": "container_upload", "file_id": "f"}, ""),
+        ({"type": "web_search_tool_result", "content": []}, ""),
+        ({"type": "thinking", "thinking": "t", "signature": "s"}, ""),
+        ({"type": "hologram"}, ""),
+        (text("t", citations=[{"type": "char_location"}]), ".citations"),
+    ],
+    ids=lambda value: json.dumps(value)[:60],
+)
+def test_what_a_user_says_and_responses_cannot_hold_is_a_loss(block, path):
+    assert paths(user(text("x"), block)[1]) == [f"messages[0].content[1]{path}"]
+
+
+def test_the_time_of_a_cache_mark_is_a_minor_loss():
+    made, losses = part(text("t", cache_control={"type": "ephemeral", "ttl": "1h"}))
+
+    assert made["prompt_cache_breakpoint"] == EXPLICIT
+    assert paths(losses, minor=True) == ["messages[0].content[0].cache_control.ttl"]
+
+
+def test_a_cache_mark_where_responses_takes_none_is_a_minor_loss():
+    called = {"role": "assistant", "content": [text("a", cache_control=MARK), tool_use(cache_control=MARK)]}
+    answered = {"role": "user", "content": [tool_result(content="r", cache_control=MARK)]}
+
+    assert paths(items(called, answered)[1], minor=True) == [
+        "messages[0].content[0].cache_control",
+        "messages[0].content[1].cache_control",
+        "messages[1].content[0].cache_control",
+    ]
+
+
+# --- calls, results and thinking -------------------------------------------------------------------------------------
+
+
+def test_a_tool_use_is_a_function_call_with_compact_arguments_in_its_own_letters():
+    made, losses = assistant(tool_use(input={"city": "Zürich", "n": [1, 2]}, caller={"type": "direct"}))
+
+    assert made == [{"type": "function_call", "call_id": "c", "name": "f", "arguments": '{"city":"Zürich","n":[1,2]}'}]
+    assert losses == []
+
+
+@pytest.mark.parametrize(
+    ("content", "output"),
+    [({}, ""), ({"content": "r"}, "r"), ({"content": []}, []), ({"content": "", "is_error": False}, "")],
+)
+def test_the_result_of_a_tool_has_the_shape_that_it_had(content, output):
+    made, losses = user(tool_result(**content))
+
+    assert made == [{"type": "function_call_output", "call_id": "c", "output": output}]
+    assert losses == []
+
+
+def test_a_result_keeps_its_place_when_responses_can_hold_nothing_of_it():
+    found = {"type": "tool_reference", "tool_name": "f"}
+    made, losses = user(tool_result(content=[found], is_error=True))
+
+    assert made == [{"type": "function_call_output", "call_id": "c", "output": []}]
+    assert paths(losses) == ["messages[0].content[0].is_error", "messages[0].content[0].content[0]"]
+
+
+@pytest.mark.parametrize(
+    ("block", "field"),
+    [
+        (text("t", citations=[{"type": "char_location"}]), ".citations"),
+        (tool_use(caller={"type": "code_execution_20260120", "tool_id": "t"}), ".caller"),
+        (tool_use(toolset_name="browser"), ".toolset_name"),
+        ({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}, ""),
+        ({"type": "web_search_tool_result", "tool_use_id": "s", "content": []}, ""),
+        ({"type": "mcp_tool_use", "id": "s"}, ""),
+        ({"type": "container_upload", "file_id": "f"}, ""),
+    ],
+    ids=lambda value: json.dumps(value)[:60],
+)
+def test_what_an_earlier_reply_left_and_responses_cannot_hold_is_a_minor_loss(block, field):
+    assert paths(assistant(text("x"), block)[1], minor=True) == [f"messages[0].content[1]{field}"]
+
+
+@pytest.mark.parametrize("block", [{"type": "compaction", "content": "c"}, {"type": "hologram"}, tool_result()])
+def test_an_assistants_block_that_is_more_than_state_is_a_loss(block):
+    assert paths(assistant(text("x"), block)[1]) == ["messages[0].content[1]"]
+
+
+def test_thinking_travels_as_reasoning_items_that_hold_its_seals():
+    thinking = {"type": "thinking", "thinking": "Hm", "signature": "sig"}
+    silent = {"type": "thinking", "thinking": "", "signature": "sig2"}
+    made, losses = assistant(thinking, silent, {"type": "redacted_thinking", "data": "d"}, text("A"))
+
+    assert [item["type"] for item in made] == ["reasoning", "reasoning", "reasoning", "message"]
+    assert [item["summary"] for item in made[:3]] == [[{"type": "summary_text", "text": "Hm"}], [], []]
+    assert [open_thinking(item["encrypted_content"]) for item in made[:3]] == [
+        ("thinking", "sig"),
+        ("thinking", "sig2"),
+        ("redacted_thinking", "d"),
+    ]
+    assert len({item["id"] for item in made}) == 4
+    assert losses == []
+
+
+def test_reasoning_that_came_from_responses_returns_as_the_very_item():
+    item = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e", "status": "completed"}
+    made, losses = assistant({"type": "thinking", "thinking": "", "signature": seal_reasoning(item)})
+
+    assert made == [item]
+    assert losses == []
+
+
+def test_reasoning_that_only_the_store_of_responses_knows_cannot_return_as_nothing_is_stored():
+    item = {"type": "reasoning", "id": "rs_1", "summary": []}
+    made, losses = assistant({"type": "thinking", "thinking": "", "signature": seal_reasoning(item)}, text("A"))
+
+    assert [item["type"] for item in made] == ["message"]
+    assert paths(losses, minor=True) == ["messages[0].content[0]"]
+
+
+def test_a_conversation_comes_back_from_responses_as_it_went_there():
+    seen = {"role": "user", "content": [text("a", cache_control=MARK), {"type": "image", "source": PNG}]}
+    read = {"type": "document", "source": PDF, "title": "a.pdf"}
+    words = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "é"}, "title": "b.txt"}
+    thought = [{"type": "thinking", "thinking": "Hm", "signature": "s"}, {"type": "redacted_thinking", "data": "d"}]
+    called = [*thought, text("b"), tool_use("1", input={"x": [1, "ü"]}), text("c"), tool_use("2")]
+    answered = [tool_result("1", content=[text("d"), read, words]), tool_result("2", content="e"), text("f"), read]
+    body = {
+        "model": "m",
+        "max_tokens": 100,
+        "system": [text("s", cache_control=MARK), text("t")],
+        "messages": [
+            seen,
+            {"role": "assistant", "content": called},
+            {"role": "user", "content": answered},
+            {"role": "assistant", "content": "g"},
+            {"role": "system", "content": "h"},
+            USER,
+        ],
+        "tools": [{**TOOL, "description": "d", "strict": True, "defer_loading": True}, TOOL],
+        "tool_choice": {"type": "any", "disable_parallel_tool_use": True},
+        "thinking": {"type": "adaptive", "display": "summarized"},
+        "output_config": {"effort": "max", "format": {"type": "json_schema", "schema": SCHEMA}},
+        "metadata": {"user_id": "u"},
+        "service_tier": "standard_only",
+        "stop_sequences": ["."],
+        "stream": True,
+    }
+    there, losses = messages_to_responses(body, {})
+    back, others = responses_to_messages(there)
+
+    assert back == body
+    assert losses == []
+    assert [(loss.path, loss.minor) for loss in others] == [("text.format.name", True)]
+
+
+@pytest.mark.parametrize("role", ["assistant", "user"])
+def test_an_empty_turn_stays_a_turn(role):
+    made, losses = items({"role": role, "content": []})
+
+    assert [(item["role"], item["content"]) for item in made] == [(role, [])]
+    assert losses == []
+
+
+def test_a_field_that_no_message_has_is_listed_unless_it_is_neutral():
+    assert items({**USER, "clear_at": "never"})[1] == []
+    assert paths(items({**USER, "clear_at": "next_user_message", "name": "n"})[1]) == [
+        "messages[0].clear_at",
+        "messages[0].name",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"messages": None}, "messages"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "user", "content": {"type": "text"}}]}, "messages[0].content"),
+        ({"messages": [{"role": "user", "content": [{"text": "x"}]}]}, "messages[0].content[0].type"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
+        ({"messages": [{"role": "assistant", "content": [tool_use(input="x")]}]}, "messages[0].content[0].input"),
+        ({"system": {"type": "text"}}, "system"),
+        ({"tools": [{"name": "f"}]}, "tools[0].input_schema"),
+        ({"tool_choice": {"type": "tool"}}, "tool_choice.name"),
+        ({"tool_choice": "auto"}, "tool_choice"),
+    ],
+    ids=lambda value: json.dumps(value)[:60],
+)
+def test_what_is_no_messages_request_is_refused_by_its_path(body, path):
+    with pytest.raises(FormatError) as refused:
+        bridge(**body)
+
+    assert refused.value.path == path
+
+
+def test_a_body_without_messages_is_refused():
+    with pytest.raises(FormatError, match="messages: is missing"):
+        messages_to_responses({"model": "m"})
+
+
+# --- against the SDK -------------------------------------------------------------------------------------------------
+
+
+def fields(typed_dict):
+    return set(get_type_hints(typed_dict))
+
+
+def members(union):
+    """Every member of one of the SDK's unions, however nested."""
+    inner = [member for member in get_args(union) if hasattr(member, "__module__")]
+    return [found for member in inner for found in members(member)] if get_args(union) else [union]
+
+
+def literals(kind):
+    return {kind} if isinstance(kind, str) else {name for inner in get_args(kind) for name in literals(inner)}
+
+
+def types(union, name="type"):
+    """The literal ``type`` of every member of one of the SDK's unions -> that member, one of a request if it can be."""
+    found = {}
+    for member in sorted(members(union), key=lambda member: not hasattr(member, "model_fields")):
+        if isinstance(member, type):
+            hints = {key: field.annotation for key, field in getattr(member, "model_fields", {}).items()}
+            found |= dict.fromkeys(literals((hints or get_type_hints(member)).get(name)), member)
+    return found
+
+
+def both(name, union):
+    """A union of the SDK with the one of its beta, where there is one."""
+    return (types(getattr(beta, f"Beta{name}")) if hasattr(beta, f"Beta{name}") else {}) | types(union)
+
+
+BLOCKS = both("ContentBlockParam", ContentBlockParam) | types(tool_result_block_param.Content)
+
+
+def test_every_parameter_of_the_sdk_has_a_row():
+    known = fields(message_create_params.MessageCreateParamsStreaming) | fields(
+        beta_params.MessageCreateParamsStreaming
+    )
+    # Those that the SDK does not have, or has no more, and that the API takes.
+    older = {"output_format", "temperature", "top_k", "top_p"}
+
+    assert known <= set(MESSAGES_PARAMETERS)
+    assert older <= set(MESSAGES_PARAMETERS)
+
+
+def test_every_row_points_at_a_parameter_that_responses_has():
+    known = fields(response_create_params.ResponseCreateParamsStreaming)
+    targets = {rule.target.split(".")[0] for rule in MESSAGES_PARAMETERS.values() if rule.target}
+
+    assert targets <= known
+    assert all(rule.target or rule.reason for name, rule in MESSAGES_PARAMETERS.items() if name != "cache_control")
+
+
+def test_every_row_that_converts_has_its_function():
+    converting = {name for name, rule in MESSAGES_PARAMETERS.items() if rule.how == "convert"}
+
+    assert converting == set(messages_responses_request._CONVERTERS)
+
+
+@pytest.mark.parametrize("kind", sorted(BLOCKS))
+def test_every_block_of_the_sdk_is_carried_or_lost_for_a_reason_that_is_known(kind):
+    carried = set(PARTS) | {"thinking", "redacted_thinking", "tool_use", "tool_result"}
+
+    assert (kind in carried) != (kind in LOST_BLOCKS)
+
+
+CARRIED = sorted(set(BLOCKS) - set(LOST_BLOCKS))
+
+
+@pytest.mark.parametrize("kind", CARRIED)
+def test_every_field_of_a_block_that_is_carried_was_looked_at(kind):
+    row = FIELDS[kind]
+
+    assert row.carried | set(row.neutral) | row.free <= fields(BLOCKS[kind]) | {"cache_control"}
+    assert fields(BLOCKS[kind]) - row.carried <= set(REASONS)
+
+
+@pytest.mark.parametrize("kind", CARRIED)
+def test_every_field_of_a_block_that_is_not_carried_is_listed(kind):
+    needed = {"text": "t", "thinking": "t", "signature": "s", "data": "d", "id": "i", "name": "n", "input": {}}
+    others = fields(BLOCKS[kind]) - FIELDS[kind].carried
+    block = needed | {"type": kind, "source": PDF if kind == "document" else PNG, "tool_use_id": "c", "content": "c"}
+    block = {name: block[name] for name in FIELDS[kind].carried & set(block)} | {key: {"set": True} for key in others}
+    role = "assistant" if kind in ("thinking", "redacted_thinking", "tool_use") else "user"
+    _, losses = items({"role": role, "content": [block]})
+
+    assert {loss.path for loss in losses} == {f"messages[0].content[0].{name}" for name in others}
+
+
+def test_every_role_tool_choice_and_kind_of_thinking_of_the_sdk_is_known():
+    tables = messages_responses_tables
+
+    assert set(types(MessageParam, "role")) <= {"assistant", "system", "user"}
+    assert set(types(ToolChoiceParam)) == {*tables.TOOL_CHOICES, "tool"}
+    assert set(both("ThinkingConfigParam", ThinkingConfigParam)) <= {*tables.THINKING, *tables.LOST_THINKING}
+
+
+def test_every_tool_of_the_sdk_is_a_function_or_known_as_one_of_the_provider():
+    kinds = both("ToolUnionParam", ToolUnionParam)
+    losses = bridge(tools=[{"type": kind, "name": "f", "input_schema": SCHEMA} for kind in sorted(kinds)])[1]
+
+    assert len(losses) == len(set(kinds) - {"custom"})
+    assert {loss.reason for loss in losses} == {"it is a tool of the Messages API's provider"}
+    assert fields(ToolParam) - FIELDS["custom"].carried <= set(REASONS)
