@@ -16,7 +16,7 @@ BUILD   = python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" .ci/ven
 INPUTS := pyproject.toml constraints.txt .ci/venv.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test integration frameworks lint style types check sdk-range cassettes constraints clean force
+.PHONY: help setup demo test integration frameworks lint style types check sdk-range cassettes fidelity constraints clean force
 
 force:
 
@@ -74,6 +74,9 @@ sdk-range: $(VENV)/.ready $(LOWEST)/.ready ## the contract tests on the lowest a
 
 cassettes: $(VENV)/.ready ## record the cassettes anew, against the sandbox and the LiteLLM proxy before it
 	@$(BIN)/python $(PYTEST) $(CASSETTE_TESTS) --record-mode=rewrite $(ARGS)
+
+fidelity: $(VENV)/.ready ## write docs/fidelity.md from the recorded traffic beside the checkout
+	@$(BIN)/python tests/fidelity.py $(ARGS)
 
 constraints: ## pin the newest versions that resolve today, for PYTHONS
 	@python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" .ci/constraints.py $(PYTHONS)

@@ -20,6 +20,7 @@ from shared_files import recordings, shared, sse_events
 
 from chatsheet_llm.formats import BRIDGES, REPLIES, STREAMS, FormatError
 from chatsheet_llm.formats.seals import open_reasoning
+from chatsheet_llm.formats.state import seals
 from chatsheet_llm.formats.tables import REQUEST_ECHO
 from chatsheet_llm.formats.watch import reply_error
 from chatsheet_llm.route import MODES, Loss, Mode
@@ -353,7 +354,7 @@ def count_requests(caller: Mode, hop: Mode, valid: Callable[[str], Callable[[obj
             continue
         wrong = [f"{name}: changed its input"] if json.dumps(body) != before else []
         wrong += [f"{name}: {path} vanished" for path in vanished(body, made, losses, _is_neutral)]
-        if check is not None and status < 400 and all(loss.minor for loss in losses):
+        if check is not None and status < 400 and not any(seal.holds for seal in seals(caller, body)):
             wrong += [f"{name}: {message}" for message in valid(check)(_loosened(made))]
         returned, lost = back(made)
         again, _ = there(returned)
@@ -399,8 +400,7 @@ UNSAID = frozenset({"include_usage", "id"})
 
 def normal(body: Json) -> object:
     """A request without what says the same as its absence, and with a text alone as a string."""
-    plain = {name: _plain(value) for name, value in body.items() if (name, value) not in _UNSAID_VALUES}
-    return plain
+    return {name: _plain(value) for name, value in body.items() if (name, value) not in _UNSAID_VALUES}
 
 
 _UNSAID_VALUES: Sequence[tuple[str, object]] = [
@@ -410,6 +410,9 @@ _UNSAID_VALUES: Sequence[tuple[str, object]] = [
     ("tool_choice", {"type": "auto"}),
     ("top_p", 1),
 ]
+
+
+_TEXTS = ("text", "input_text", "output_text")
 
 
 def differences(one: object, other: object, path: str = "") -> Iterator[str]:
@@ -440,7 +443,7 @@ def _plain(node: object) -> object:
         return {name: _plain(value) for name, value in node.items()}
     if isinstance(node, list):
         alone = node[0] if len(node) == 1 else None
-        if isinstance(alone, Mapping) and alone.get("type") in ("text", "input_text", "output_text") and len(alone) == 2:
+        if isinstance(alone, Mapping) and len(alone) == 2 and alone.get("type") in _TEXTS:
             return _plain(alone["text"])
         return [_plain(value) for value in node]
     return parsed(node) if isinstance(node, str) and node[:1] == "{" else node
@@ -466,9 +469,7 @@ def _is_echo(hop: Mode, path: str, value: object) -> bool:
     return hop == "responses" and path.partition(".")[0].partition("[")[0] in REQUEST_ECHO
 
 
-_COUNTS = frozenset(
-    {"usage.prompt_tokens", "usage.input_tokens", "usage.completion_tokens", "usage.output_tokens", "usage.total_tokens"}
-)
+_COUNTS = frozenset(f"usage.{name}_tokens" for name in ("prompt", "input", "completion", "output", "total"))
 """Compared as numbers, since Messages counts what it read from a cache apart."""
 _WORDS = frozenset(
     {
@@ -521,7 +522,6 @@ def _told(what: str, losses: Iterable[Loss]) -> bool:
     return any(loss.path.startswith(_TOLD[what]) for loss in losses)
 
 
-
 # --- beside LiteLLM's bridge ------------------------------------------------------------------------------------------
 
 
@@ -530,6 +530,9 @@ class Compared:
     """One chat request through both bridges to Responses: which of its fields each left out, and what ours declared."""
 
     name: str
+    values: int
+    theirs: int
+    ours: int
     dropped: tuple[str, ...]
     refused: str | None
     declared: tuple[str, ...]
@@ -540,11 +543,17 @@ def compared() -> Iterator[Compared]:
     for path in sorted(shared("traffic", "litellm_bridge").glob("*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
         request, theirs = record["chat_request"], record["upstream_body"]
+        # LiteLLM takes its own routing prefix off the model, and options of its own out of the body.
+        request = {name: value for name, value in request.items() if name not in ("model", "drop_params")}
         made, losses = BRIDGES["chat", "responses"](request)
-        gone = vanished(request, theirs, [], _is_neutral) if theirs else []
+        values = len(vanished(request, {}, [], _is_neutral))
+        gone = vanished(request, theirs or {}, [], _is_neutral)
         yield Compared(
             name=path.stem,
-            dropped=_tops(gone),
+            values=values,
+            theirs=values - len(gone),
+            ours=values - len(vanished(request, made, [], _is_neutral)),
+            dropped=_tops(gone) if theirs else (),
             refused=None if theirs else _class_of(record["client_error"]),
             declared=_tops(loss.path for loss in losses),
             silent=_tops(vanished(request, made, losses, _is_neutral)),
@@ -560,7 +569,7 @@ def _class_of(error: object) -> str:
 def _tops(paths: Iterable[str]) -> tuple[str, ...]:
     """The fields that the paths stand for, a message or tool by its own field."""
     found = dict.fromkeys(path if path.startswith(("messages", "tools")) else path.partition(".")[0] for path in paths)
-    return tuple(path for path in found if path not in ("model", "custom_llm_provider"))
+    return tuple(found)
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
@@ -582,7 +591,8 @@ HEAD = """# Fidelity
 What the bridges between the wire formats carry, counted over recorded traffic with OpenAI, Azure OpenAI and Anthropic.
 Written by `make fidelity`; a test fails when it is not true any more.
 
-- **unchanged**: nothing that the caller or the model said was lost, and no loss was declared.
+- **unchanged**: a request with everything that its caller set (but for minor losses: state of earlier replies, labels,
+  hints to a cache); a reply or stream with the same text, tool calls, finish reason and token counts.
 - **declared**: something has no place in the other format.  A request like this goes to another hop (or out with
   `on_loss="drop"`), a reply carries it as an extra; both list it in `Route.losses`.
 - **refused**: malformed, and refused by its own provider as well.
@@ -591,8 +601,7 @@ Written by `make fidelity`; a test fails when it is not true any more.
 """
 
 
-def page() -> str:
-    counts = counted()
+def page(counts: Mapping[tuple[str, Mode, Mode], Tally]) -> str:
     parts = [HEAD]
     for what, title, arrow in (
         ("requests", "Requests, from the caller's format to the hop's", "caller → hop"),
@@ -622,14 +631,15 @@ def page() -> str:
                 listed = sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))
                 parts.append(_table(["loss", "records"], [[name.replace("|", "\\|"), n] for name, n in listed]))
     parts.append(BESIDE)
-    parts.append(_table(["request", "LiteLLM drops in silence", "ours declares", "ours drops in silence"], _beside()))
+    head = ["request", "values", "LiteLLM sends", "LiteLLM drops in silence", "ours sends", "ours declares"]
+    parts.append(_table([*head, "ours drops in silence"], _beside()))
     return "\n".join(parts)
 
 
 BESIDE = """## Beside LiteLLM's bridge
 
-The same chat requests through LiteLLM 1.106.2's bridge to Responses and through ours.  A field that a bridge carries is
-in no column.
+The same chat requests through LiteLLM 1.106.2's bridge to Responses and through ours: how many of the values that a
+request holds each one sends, and what becomes of the others.
 """
 
 
@@ -637,7 +647,10 @@ def _beside() -> list[list[object]]:
     return [
         [
             row.name.replace("_", " "),
+            row.values,
+            row.theirs,
             f"refused: {row.refused}" if row.refused else _listed(row.dropped),
+            row.ours,
             _listed(row.declared),
             _listed(row.silent),
         ]
@@ -646,7 +659,7 @@ def _beside() -> list[list[object]]:
 
 
 def _listed(paths: Sequence[str]) -> str:
-    return ", ".join(f"`{path}`" for path in paths) or "–"
+    return ", ".join(f"`{path}`" for path in paths) or "-"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -655,7 +668,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    text = page()
+    text = page(counted())
     if "--check" in arguments:
         return int(not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != text)
     PAGE.parent.mkdir(exist_ok=True)

@@ -86,8 +86,9 @@ def chat_to_responses_reply(
     answer.attach_rest(reply, known, "")
     if others := [dict(other) for _, other in choices[1:]]:
         response["choices"] = others
-        answer.places["choices"] = "choices"
-        for path, _ in choices[1:]:
+        answer.places["choices"] = choices[1][0]
+        for index, (path, _) in enumerate(choices[1:]):
+            answer.places[f"choices[{index}]"] = path
             answer.ledger.lose(path, "Responses has one answer, attached as choices")
     return response, answer.ledger.losses
 

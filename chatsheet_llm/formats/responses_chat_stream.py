@@ -87,6 +87,7 @@ class ChatToResponsesStream:
         for new in late:
             status = "incomplete" if cut and new is late[-1] else "completed"
             self._writer.add_whole(new | ({"status": status} if "status" in new else {}))
+        self._catch_up()
         self._retrace(made)
         whole["output"] = [item.item for item in self._writer.items]
         self.losses += losses
@@ -211,6 +212,21 @@ class ChatToResponsesStream:
             self._speak("text", "")
         elif spoken and self._other_parts():
             self._speaker("message")
+
+    def _catch_up(self) -> None:
+        """Put into the whole response what came for an item after it was closed."""
+        for number, item in self._calls.items():
+            made = self._call(number) | ({"status": item.item["status"]} if "status" in item.item else {})
+            if made != item.item:
+                item.item = made
+                path = f"choices[0].message.tool_calls[{number}]"
+                self.losses.append(
+                    Loss("responses", path, "it went on after it was told; the whole response has it all")
+                )
+        phase = self._fold.choice().message.get("phase")
+        for item in self._writer.items:
+            if phase is not None and item.item["type"] == "message":
+                item.item = item.item | {"phase": phase}
 
     def _retrace(self, made: list[Object]) -> None:
         """Turn the places of a whole reply's items into those at which they came."""
