@@ -17,10 +17,12 @@ _LABELS = frozenset({"type", "id", "status"})
 def input_to_messages(given: object, ledger: Ledger) -> list[Object]:
     """Return the Chat messages for a Responses ``input``; what they could not carry goes into the ledger.
 
-    Reasoning, text and calls of one turn become one assistant message, as ``chat_to_responses`` would take it apart.
-    What Chat has no place for but an earlier reply left (reasoning, hosted tool calls) is attached to that message
-    whole.  Chat wants every result right behind its calls: a result that stands later is moved there and listed, as is
-    text between calls and their results.  Raises FormatError for what is no Responses input.
+    Text and calls of one turn become one assistant message, as ``chat_to_responses`` would take it apart.  What Chat
+    has no place for but an earlier reply left (reasoning, hosted tool calls, the phase of a message) is a minor loss:
+    no endpoint of Chat could read it.  Chat wants every result right behind its calls: a result that stands later is
+    moved there and listed, as is text between calls and their results.
+
+    Raises FormatError for what is no Responses input.
     """
     if isinstance(given, str):
         return [{"role": "user", "content": given}]
@@ -76,20 +78,20 @@ class _Conversation:
     def _assistant(self, path: str, item: Mapping[str, object]) -> None:
         content, refusal = self._said(path, item.get("content"))
         self._ledger.rest(item, _LABELS | {"role", "content", "phase"}, path)
+        if item.get("phase") is not None:
+            self._ledger.lose(f"{path}.phase", "Chat has no phases of an answer", minor=True)
         turn = self._turn if self._turn is not None and not _says(self._turn) else None
         if turn is not None and turn.get("tool_calls"):
             self._ledger.lose(path, "Chat has the text of a message before its calls, not between or after", minor=True)
         if turn is None and self._turn is not None and self._turn.get("tool_calls"):
-            self._join(path, self._turn, content, refusal, item)
+            self._join(path, self._turn, content, refusal)
             return
         turn = turn if turn is not None else self._open()
         turn["content"] = content
         if refusal is not None:
             turn["refusal"] = refusal
-        if item.get("phase") is not None:
-            turn["phase"] = item["phase"]
 
-    def _join(self, path: str, turn: Object, content: object, refusal: object, item: Mapping[str, object]) -> None:
+    def _join(self, path: str, turn: Object, content: object, refusal: object) -> None:
         """Add a text to a message that has both text and calls, which its results must follow."""
         self._ledger.lose(path, "Chat has the text of a message before its calls, not between or after", minor=True)
         before, after = _as_parts(turn["content"]), _as_parts(content)
@@ -97,8 +99,6 @@ class _Conversation:
         turn["content"] = before + refusals + after
         if refusal is not None:
             turn["refusal"] = refusal
-        if item.get("phase") not in (None, turn.get("phase")):
-            self._ledger.lose(f"{path}.phase", "Chat has one message here, with the phase of its first", minor=True)
 
     def _said(self, path: str, content: object) -> tuple[str | list[Object] | None, str | None]:
         """The content of an assistant message, and its refusal where that is the last thing it says."""
@@ -128,12 +128,14 @@ class _Conversation:
         kind = CALL_KINDS[string(item, "type", path)]
         row, call_id = CALLS[kind], string(item, "call_id", path)
         tool = {"name": string(item, "name", path), row.text: string(item, row.text, path)}
-        extras = {extra: item[extra] for extra in CALL_EXTRAS if item.get(extra) is not None}
+        for extra in CALL_EXTRAS:
+            if item.get(extra) is not None:
+                self._ledger.lose(f"{path}.{extra}", f"Chat has no {extra!r} on a tool call", minor=True)
         self._ledger.rest(item, _LABELS | {"call_id", "name", row.text, *CALL_EXTRAS}, path)
         turn = self._turn if self._turn is not None else self._open()
         calls = turn.setdefault("tool_calls", [])
         assert isinstance(calls, list)
-        calls.append({"id": call_id, "type": kind, kind: tool} | extras)
+        calls.append({"id": call_id, "type": kind, kind: tool})
         self._callers[call_id] = turn
 
     def _result(self, path: str, item: Mapping[str, object]) -> None:
@@ -164,22 +166,8 @@ class _Conversation:
         if caller is self._turn:
             self._turn = None
 
-    def _reasoning(self, path: str, item: Mapping[str, object]) -> None:
-        del path
-        self._attach("reasoning_items", item)
-
-    def _hosted(self, path: str, item: Mapping[str, object]) -> None:
-        del path
-        self._attach("provider_items", item)
-
-    def _attach(self, name: str, item: Mapping[str, object]) -> None:
-        turn = self._turn
-        # Unanswered calls hold their message open: nothing may come between them and their results.
-        if turn is None or (_says(turn) and not turn.get("tool_calls")):
-            turn = self._open()
-        known = turn.setdefault(name, [])
-        assert isinstance(known, list)
-        known.append(dict(item))
+    def _left(self, path: str, item: Mapping[str, object]) -> None:
+        self._ledger.lose(path, f"Chat does not take back {named(item.get('type'))} of an earlier reply", minor=True)
 
     def _open(self) -> Object:
         self._turn = {"role": "assistant", "content": None}
@@ -207,9 +195,8 @@ class _Conversation:
         "message": _message,
         "call": _call,
         "result": _result,
-        "reasoning": _reasoning,
-        "hosted": _hosted,
-        "found": _hosted,
+        "left": _left,
+        "found": _left,
     }
 
 

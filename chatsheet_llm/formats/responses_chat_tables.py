@@ -97,9 +97,10 @@ INCLUDES: Mapping[str, Rule] = MappingProxyType(
 MINOR = frozenset({"reasoning.context", "reasoning.encrypted_content"})
 """Losses that concern only the state of earlier replies."""
 
-ItemKind = Literal["message", "call", "result", "reasoning", "hosted", "found", "lost"]
+ItemKind = Literal["message", "call", "result", "left", "found", "lost"]
 
-_ATTACHED = (
+_LEFT = (
+    "reasoning",
     *("apply_patch_call", "code_interpreter_call", "computer_call", "file_search_call", "image_generation_call"),
     *("local_shell_call", "mcp_approval_request", "mcp_call", "mcp_list_tools", "program", "program_output"),
     *("shell_call", "tool_search_call", "web_search_call"),
@@ -113,18 +114,17 @@ _LOST = (
 ITEMS: Mapping[str, ItemKind] = MappingProxyType(
     {
         "message": "message",
-        "reasoning": "reasoning",
         "tool_search_output": "found",
         **{row.item: "call" for row in CALLS.values()},
         **{row.output: "result" for row in CALLS.values()},
-        **dict.fromkeys(_ATTACHED, "hosted"),
+        **dict.fromkeys(_LEFT, "left"),
         **dict.fromkeys(_LOST, "lost"),
     }
 )
 """Type of an input item -> what it is to Chat.
 
-``hosted`` items were left by an earlier reply and are attached to an assistant message; ``found`` ones too, if the
-server found them; ``lost`` ones hold what the caller says, and Chat has no place for it.
+``left`` items are what an earlier reply left; ``found`` ones too, if the server found them; ``lost`` ones hold what the
+caller says, and Chat has no place for it.
 """
 
 RESPONSE_FIELDS = (

@@ -1,0 +1,652 @@
+"""Responses request -> Chat request: what each input becomes, what is listed as lost, what is refused."""
+
+import copy
+import json
+from collections import Counter
+from typing import get_args
+
+import pytest
+from openai.types.responses import ResponseOutputItem, response_create_params, response_input_param
+from openai.types.responses.response_includable import ResponseIncludable
+from openai.types.responses.response_text_config_param import ResponseTextConfigParam
+from openai.types.responses.tool_param import ToolParam
+from openai.types.shared_params.reasoning import Reasoning
+from shared_files import recordings, schema
+from typing_extensions import get_type_hints
+
+from chatsheet_llm.formats import responses_chat_request as request
+from chatsheet_llm.formats import responses_chat_tables as tables
+from chatsheet_llm.formats.chat_responses_request import chat_to_responses
+from chatsheet_llm.formats.errors import FormatError
+from chatsheet_llm.formats.responses_chat_request import responses_to_chat_request
+from chatsheet_llm.formats.responses_chat_tools import _TOOLS
+
+OPEN = {"type": "object", "properties": {"a": {"type": "string"}}}
+CLOSED = {**OPEN, "required": ["a"], "additionalProperties": False}
+HOSTED = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "q"}}
+THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "sealed"}
+
+
+def bridge(**body):
+    given = {"model": "m", "input": "Hi", **body}
+    before = copy.deepcopy(given)
+    made, losses = responses_to_chat_request(given)
+
+    assert given == before
+    assert {loss.format for loss in losses} <= {"chat"}
+    assert all(loss.reason for loss in losses)
+    return made, losses
+
+
+def messages(*items, **body):
+    made, losses = bridge(input=list(items), **body)
+    return made["messages"], [loss.path for loss in losses]
+
+
+def call(call_id, name="f", arguments="{}", **fields):
+    return {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments, **fields}
+
+
+def output(call_id, value="out", **fields):
+    return {"type": "function_call_output", "call_id": call_id, "output": value, **fields}
+
+
+def said(*parts, **fields):
+    return {
+        "type": "message",
+        "id": "msg_1",
+        "role": "assistant",
+        "status": "completed",
+        "content": list(parts),
+    } | fields
+
+
+def text(value, **fields):
+    return {"type": "output_text", "text": value, "annotations": [], "logprobs": [], **fields}
+
+
+def chat_call(call_id, name="f", arguments="{}"):
+    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def result(call_id, value="out"):
+    return {"role": "tool", "tool_call_id": call_id, "content": value}
+
+
+def assistant(content=None, **fields):
+    return {"role": "assistant", "content": content, **fields}
+
+
+def test_the_smallest_request_gains_nothing():
+    assert bridge() == ({"model": "m", "messages": [{"role": "user", "content": "Hi"}]}, [])
+
+
+SAME = {
+    "metadata": {"a": "b"},
+    "moderation": {"model": "omni-moderation-latest"},
+    "prompt_cache_key": "k",
+    "prompt_cache_retention": "24h",
+    "safety_identifier": "s",
+    "service_tier": "flex",
+    "stop": ["END"],
+    "store": True,
+    "stream": False,
+    "temperature": 0.0,
+    "top_p": 0.5,
+    "user": "u",
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_a_parameter_that_both_have_passes_unchanged(name):
+    made, losses = bridge(**{name: SAME[name]})
+
+    assert made[name] == SAME[name]
+    assert losses == []
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({"max_output_tokens": 50}, {"max_completion_tokens": 50}),
+        ({"reasoning": {"effort": "high"}}, {"reasoning_effort": "high"}),
+        ({"text": {"verbosity": "low"}}, {"verbosity": "low"}),
+        ({"text": {"format": {"type": "text"}}}, {"response_format": {"type": "text"}}),
+        ({"text": {"format": {"type": "json_object"}}}, {"response_format": {"type": "json_object"}}),
+        (
+            {"text": {"format": {"type": "json_schema", "name": "n", "schema": OPEN, "strict": False}}},
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": OPEN, "strict": False}}},
+        ),
+        ({"include": ["message.output_text.logprobs"], "top_logprobs": 3}, {"logprobs": True, "top_logprobs": 3}),
+        (
+            {"prompt_cache_options": {"mode": "explicit", "prewarm": False}},
+            {"prompt_cache_options": {"mode": "explicit"}},
+        ),
+        ({"stream": True}, {"stream": True, "stream_options": {"include_usage": True}}),
+        (
+            {"stream": True, "stream_options": {"include_obfuscation": False}},
+            {"stream": True, "stream_options": {"include_obfuscation": False, "include_usage": True}},
+        ),
+        ({"stream_options": {"include_obfuscation": False}}, {"stream_options": {"include_obfuscation": False}}),
+    ],
+)
+def test_a_parameter_takes_its_place(given, sent):
+    made, losses = bridge(**given)
+
+    assert {name: value for name, value in made.items() if name not in ("model", "messages")} == sent
+    assert losses == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"background": False},
+        {"context_management": []},
+        {"image": {"context_compression": "auto"}},
+        {"include": []},
+        {"instructions": ""},
+        {"parallel_tool_calls": True},
+        {"previous_response_id": None},
+        {"reasoning": {"effort": None, "context": "auto", "mode": "standard"}},
+        {"reasoning": {}},
+        {"store": False},
+        {"stop": []},
+        {"text": {}},
+        {"tool_choice": "auto"},
+        {"tool_choice": "none", "tools": []},
+        {"top_logprobs": 0},
+        {"truncation": "disabled"},
+    ],
+)
+def test_what_asks_for_nothing_is_neither_sent_nor_lost(given):
+    made, losses = bridge(**given)
+
+    assert (set(made), losses) == ({"model", "messages"}, [])
+
+
+@pytest.mark.parametrize(
+    ("given", "lost", "minor"),
+    [
+        ({"background": True}, "background", False),
+        ({"conversation": "conv_1"}, "conversation", False),
+        ({"image": {"context_compression": "enabled"}}, "image.context_compression", False),
+        ({"include": ["reasoning.encrypted_content"]}, "include[0]", True),
+        ({"include": ["file_search_call.results"]}, "include[0]", False),
+        ({"include": ["new.thing"]}, "include[0]", False),
+        ({"max_tool_calls": 3}, "max_tool_calls", False),
+        ({"new_parameter": 1}, "new_parameter", False),
+        ({"previous_response_id": "resp_1"}, "previous_response_id", False),
+        ({"prompt": {"id": "pmpt_1"}}, "prompt", False),
+        (
+            {"prompt_cache_options": {"comparison_response_id": "r"}},
+            "prompt_cache_options.comparison_response_id",
+            False,
+        ),
+        ({"reasoning": {"context": "all_turns"}}, "reasoning.context", True),
+        ({"reasoning": {"mode": "pro"}}, "reasoning.mode", False),
+        ({"reasoning": {"summary": "auto"}}, "reasoning.summary", False),
+        ({"reasoning": {"new": 1}}, "reasoning.new", False),
+        ({"stream_options": {"new": 1}}, "stream_options.new", False),
+        ({"text": {"format": {"type": "grammar"}}}, "text.format", False),
+        ({"tool_choice": {"type": "web_search_preview"}}, "tool_choice", False),
+        ({"tools": [{"type": "web_search"}]}, "tools[0]", False),
+        ({"tools": [{"type": "custom", "name": "c", "defer_loading": True}]}, "tools[0].defer_loading", False),
+        (
+            {"tools": [{"type": "custom", "name": "c", "allowed_callers": ["programmatic"]}]},
+            "tools[0].allowed_callers",
+            False,
+        ),
+        ({"top_logprobs": 3}, "top_logprobs", False),
+        ({"truncation": "auto"}, "truncation", False),
+    ],
+)
+def test_what_chat_cannot_hold_is_listed(given, lost, minor):
+    _, losses = bridge(**given)
+
+    assert [(loss.path, loss.minor) for loss in losses] == [(lost, minor)]
+
+
+def test_instructions_are_the_first_system_message():
+    made, _ = messages({"role": "developer", "content": "D"}, {"role": "user", "content": "U"}, instructions="I")
+
+    assert [(message["role"], message["content"]) for message in made] == [
+        ("system", "I"),
+        ("developer", "D"),
+        ("user", "U"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("schema_given", "strict", "schema_sent", "lost"),
+    [
+        (CLOSED, True, CLOSED, []),
+        ({**OPEN, "required": ["a"]}, True, CLOSED, []),
+        (OPEN, False, OPEN, ["tools[0].strict"]),
+        (
+            {**CLOSED, "additionalProperties": True},
+            False,
+            {**CLOSED, "additionalProperties": True},
+            ["tools[0].strict"],
+        ),
+        ({"oneOf": [CLOSED]}, False, {"oneOf": [CLOSED]}, ["tools[0].strict"]),
+        (
+            {
+                "type": "object",
+                "properties": {"a": {"anyOf": [{"type": "null"}, {**OPEN, "required": ["a"]}]}},
+                "required": ["a"],
+            },
+            True,
+            {
+                "type": "object",
+                "properties": {"a": {"anyOf": [{"type": "null"}, CLOSED]}},
+                "required": ["a"],
+                "additionalProperties": False,
+            },
+            [],
+        ),
+        (
+            {"type": "object", "properties": {"a": {"type": "array", "items": OPEN}}, "required": ["a"]},
+            False,
+            {"type": "object", "properties": {"a": {"type": "array", "items": OPEN}}, "required": ["a"]},
+            ["tools[0].strict"],
+        ),
+    ],
+)
+def test_an_absent_strict_is_spelt_out_as_responses_means_it(schema_given, strict, schema_sent, lost):
+    made, losses = bridge(tools=[{"type": "function", "name": "f", "parameters": schema_given}])
+
+    assert made["tools"][0]["function"] == {"name": "f", "parameters": schema_sent, "strict": strict}
+    assert [(loss.path, loss.minor) for loss in losses] == [(path, True) for path in lost]
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_an_explicit_strict_leaves_the_schema_alone(strict):
+    made, losses = bridge(tools=[{"type": "function", "name": "f", "parameters": OPEN, "strict": strict}])
+
+    assert made["tools"] == [{"type": "function", "function": {"name": "f", "parameters": OPEN, "strict": strict}}]
+    assert losses == []
+
+
+def test_an_absent_strict_of_a_format_is_spelt_out_too():
+    made, _ = bridge(text={"format": {"type": "json_schema", "name": "n", "schema": CLOSED, "description": "d"}})
+
+    assert made["response_format"]["json_schema"] == {"name": "n", "schema": CLOSED, "description": "d", "strict": True}
+
+
+def test_custom_tools_and_choices_are_nested():
+    grammar = {"syntax": "lark", "definition": "start: A"}
+    tools = [
+        {"type": "custom", "name": "c", "description": "d", "format": {"type": "grammar", **grammar}},
+        {"type": "custom", "name": "t", "format": {"type": "text"}},
+    ]
+    choice = {"type": "allowed_tools", "mode": "required", "tools": [{"type": "custom", "name": "c"}, {"type": "mcp"}]}
+    made, losses = bridge(tools=tools, tool_choice=choice, parallel_tool_calls=False)
+
+    assert made["tools"] == [
+        {
+            "type": "custom",
+            "custom": {"name": "c", "description": "d", "format": {"type": "grammar", "grammar": grammar}},
+        },
+        {"type": "custom", "custom": {"name": "t", "format": {"type": "text"}}},
+    ]
+    assert made["tool_choice"] == {
+        "type": "allowed_tools",
+        "allowed_tools": {"mode": "required", "tools": [{"type": "custom", "custom": {"name": "c"}}]},
+    }
+    assert made["parallel_tool_calls"] is False
+    assert [loss.path for loss in losses] == ["tool_choice.tools[1]"]
+
+
+def test_a_turn_becomes_one_assistant_message():
+    made, lost = messages(
+        {"role": "user", "content": "U"},
+        THOUGHT,
+        said(text("I look."), phase="commentary"),
+        call("c1"),
+        {"type": "custom_tool_call", "id": "ctc", "call_id": "c2", "name": "sh", "input": "ls"},
+        output("c1"),
+        {"type": "custom_tool_call_output", "call_id": "c2", "output": [{"type": "input_text", "text": "x"}]},
+        said(text("Done.")),
+    )
+
+    custom = {"id": "c2", "type": "custom", "custom": {"name": "sh", "input": "ls"}}
+    assert made == [
+        {"role": "user", "content": "U"},
+        assistant(
+            [{"type": "text", "text": "I look."}],
+            tool_calls=[chat_call("c1"), custom],
+        ),
+        result("c1"),
+        result("c2", [{"type": "text", "text": "x"}]),
+        assistant([{"type": "text", "text": "Done."}]),
+    ]
+    assert lost == ["input[1]", "input[2].phase"]
+
+
+def test_two_messages_in_a_row_stay_two():
+    made, _ = messages({"role": "assistant", "content": "A"}, {"role": "assistant", "content": "B"})
+
+    assert made == [assistant("A"), assistant("B")]
+
+
+def test_reasoning_between_the_text_and_the_calls_of_a_turn_does_not_part_them():
+    made, lost = messages(said(text("A")), THOUGHT, call("c1"), output("c1"))
+
+    assert made == [assistant([{"type": "text", "text": "A"}], tool_calls=[chat_call("c1")]), result("c1")]
+    assert lost == ["input[1]"]
+
+
+@pytest.mark.parametrize(
+    ("items", "content"),
+    [
+        ([call("c1"), {"role": "assistant", "content": "B"}], "B"),
+        (
+            [{"role": "assistant", "content": "A"}, call("c1"), {"role": "assistant", "content": "B"}],
+            [{"type": "text", "text": "A"}, {"type": "text", "text": "B"}],
+        ),
+    ],
+)
+def test_text_between_calls_and_results_moves_before_the_calls_and_is_listed(items, content):
+    made, losses = bridge(input=[*items, output("c1")])
+
+    assert made["messages"] == [assistant(content, tool_calls=[chat_call("c1")]), result("c1")]
+    assert [(loss.path, loss.minor) for loss in losses] == [(f"input[{len(items) - 1}]", True)]
+
+
+def test_a_result_stands_right_behind_its_calls():
+    made, losses = bridge(
+        input=[
+            call("c1"),
+            call("c2"),
+            output("c1"),
+            call("c3"),
+            output("c2"),
+            {"role": "user", "content": "U"},
+            output("c3"),
+        ]
+    )
+
+    assert made["messages"] == [
+        assistant(tool_calls=[chat_call("c1"), chat_call("c2")]),
+        result("c1"),
+        result("c2"),
+        assistant(tool_calls=[chat_call("c3")]),
+        result("c3"),
+        {"role": "user", "content": "U"},
+    ]
+    assert [(loss.path, loss.minor) for loss in losses] == [("input[4]", True), ("input[6]", True)]
+
+
+def test_a_result_without_its_call_stays_where_it_is():
+    made, lost = messages(output("c9", name="f"), {"role": "user", "content": "U"})
+
+    assert made == [result("c9"), {"role": "user", "content": "U"}]
+    assert lost == ["input[0].name"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "sent"),
+    [
+        ([text("A"), {"type": "refusal", "refusal": "no"}], assistant([{"type": "text", "text": "A"}], refusal="no")),
+        ([{"type": "refusal", "refusal": "no"}], assistant(None, refusal="no")),
+        (
+            [{"type": "refusal", "refusal": "no"}, text("A")],
+            assistant([{"type": "refusal", "refusal": "no"}, {"type": "text", "text": "A"}]),
+        ),
+        ([text("A"), text("B")], assistant([{"type": "text", "text": "A"}, {"type": "text", "text": "B"}])),
+        ([], assistant("")),
+    ],
+)
+def test_the_parts_of_an_output_message_keep_their_order(parts, sent):
+    assert messages(said(*parts)) == ([sent], [])
+
+
+def test_annotations_and_logprobs_of_earlier_output_are_minor_losses():
+    cited = text("A", annotations=[{"type": "url_citation"}], logprobs=[{"token": "A"}])
+    _, losses = bridge(input=[said(cited)])
+
+    assert [(loss.path, loss.minor) for loss in losses] == [
+        ("input[0].content[0].annotations", True),
+        ("input[0].content[0].logprobs", True),
+    ]
+
+
+def test_images_files_and_marks_become_parts_of_chat():
+    mark = {"mode": "explicit"}
+    parts = [
+        {"type": "input_text", "text": "T", "prompt_cache_breakpoint": mark},
+        {"type": "input_image", "image_url": "https://x/y.png", "detail": "auto"},
+        {"type": "input_image", "image_url": "https://x/y.png", "detail": "low"},
+        {"type": "input_file", "file_data": "data:", "filename": "a.pdf", "detail": "auto"},
+        {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}},
+    ]
+    made, lost = messages({"role": "user", "content": parts})
+
+    assert made[0]["content"] == [
+        {"type": "text", "text": "T", "prompt_cache_breakpoint": mark},
+        {"type": "image_url", "image_url": {"url": "https://x/y.png"}},
+        {"type": "image_url", "image_url": {"url": "https://x/y.png", "detail": "low"}},
+        {"type": "file", "file": {"file_data": "data:", "filename": "a.pdf"}},
+        {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}},
+    ]
+    assert lost == []
+
+
+@pytest.mark.parametrize(
+    ("item", "lost"),
+    [
+        ({"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}, "input[0].content[0]"),
+        ({"role": "user", "content": [{"type": "input_file", "file_url": "u"}]}, "input[0].content[0]"),
+        (
+            {"role": "user", "content": [{"type": "input_file", "file_id": "f", "detail": "low"}]},
+            "input[0].content[0].detail",
+        ),
+        ({"role": "user", "content": [{"type": "input_smell"}]}, "input[0].content[0]"),
+        ({"role": "system", "content": [{"type": "input_image", "image_url": "u"}]}, "input[0].content[0]"),
+        ({"role": "assistant", "content": [{"type": "input_image", "image_url": "u"}]}, "input[0].content[0]"),
+        ({"role": "user", "content": "x", "new": 1}, "input[0].new"),
+        (output("c", [{"type": "input_image", "image_url": "u"}]), "input[0].output[0]"),
+        ({"type": "function_call_output", "output": "x"}, "input[0]"),
+        ({"type": "tool_search_output", "execution": "client", "tools": []}, "input[0]"),
+        ({"type": "new_item"}, "input[0]"),
+        ({"id": "msg_1"}, "input[0]"),
+    ],
+)
+def test_what_the_caller_says_and_chat_has_no_place_for_is_a_real_loss(item, lost):
+    _, losses = bridge(input=[item])
+
+    assert [(loss.path, loss.minor) for loss in losses] == [(lost, False)]
+
+
+@pytest.mark.parametrize("kind", sorted(kind for kind, row in tables.ITEMS.items() if row == "lost"))
+def test_an_item_without_a_place_is_a_real_loss(kind):
+    made, losses = bridge(input=[{"type": kind, "id": "x"}])
+
+    assert made["messages"] == []
+    assert [(loss.path, loss.minor) for loss in losses] == [("input[0]", False)]
+
+
+@pytest.mark.parametrize("kind", sorted(kind for kind, row in tables.ITEMS.items() if row in ("left", "found")))
+def test_an_item_that_an_earlier_reply_left_is_a_minor_loss(kind):
+    item = {"type": kind, "id": "x", "detail": {"deep": [1]}}
+    result, losses = responses_to_chat_request({"model": "m", "input": [item, said(text("A"))]})
+
+    assert result["messages"] == [assistant([{"type": "text", "text": "A"}])]
+    assert [(loss.path, loss.minor) for loss in losses] == [("input[0]", True)]
+
+
+def test_the_phase_of_an_answer_and_the_extras_of_a_call_are_minor_losses():
+    extras = {"namespace": "n", "caller": {"type": "program", "caller_id": "p"}}
+    given = [said(text("A"), phase="commentary"), call("c1", **extras)]
+    result, losses = responses_to_chat_request({"model": "m", "input": given})
+
+    assert result["messages"] == [assistant([{"type": "text", "text": "A"}], tool_calls=[chat_call("c1")])]
+    assert [(loss.path, loss.minor) for loss in losses] == [
+        ("input[0].phase", True),
+        ("input[1].namespace", True),
+        ("input[1].caller", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"input": 5}, "input"),
+        ({"input": ["x"]}, "input[0]"),
+        ({"input": [{"role": "tool", "content": "x"}]}, "input[0].role"),
+        ({"input": [{"role": "user", "content": None}]}, "input[0].content"),
+        ({"input": [{"type": "function_call", "call_id": "c", "arguments": "{}"}]}, "input[0].name"),
+        ({"instructions": ["x"]}, "instructions"),
+        ({"tools": {"type": "function"}}, "tools"),
+        ({"tools": [{"type": "function"}]}, "tools[0].name"),
+        ({"tool_choice": {"type": "function"}}, "tool_choice.name"),
+        ({"reasoning": "high"}, "reasoning"),
+        ({"include": "x"}, "include"),
+    ],
+)
+def test_a_malformed_body_is_refused_without_its_content(body, path):
+    with pytest.raises(FormatError) as error:
+        bridge(**body)
+
+    assert error.value.path == path
+
+
+def fields(typed_dict):
+    return set(get_type_hints(typed_dict))
+
+
+def literals(union, name="type"):
+    found = set()
+    for member in get_args(union):
+        if hasattr(member, "model_fields"):
+            found |= set(get_args(member.model_fields[name].annotation))
+        elif name in getattr(member, "__annotations__", ()):
+            hint = get_type_hints(member)[name]
+            found |= {
+                value for option in (hint, *get_args(hint)) for value in get_args(option) if isinstance(value, str)
+            }
+        else:
+            found |= literals(member, name)
+    return found
+
+
+def test_every_parameter_of_the_sdk_has_a_row_and_no_row_is_made_up():
+    known = fields(response_create_params.ResponseCreateParamsStreaming)
+
+    assert set(tables.RESPONSES_PARAMETERS) == known | {"stop"}
+
+
+def test_every_field_of_an_option_has_a_row():
+    assert set(tables.OPTIONS["image"]) == fields(response_create_params.Image)
+    assert set(tables.OPTIONS["prompt_cache_options"]) == fields(response_create_params.PromptCacheOptions)
+    assert set(tables.OPTIONS["reasoning"]) == fields(Reasoning)
+    assert set(tables.OPTIONS["stream_options"]) == fields(response_create_params.StreamOptions)
+    assert set(tables.OPTIONS["text"]) == fields(ResponseTextConfigParam)
+    assert set(tables.INCLUDES) == set(get_args(ResponseIncludable))
+
+
+def test_every_row_that_converts_has_its_function():
+    converting = {name for name, rule in tables.RESPONSES_PARAMETERS.items() if rule.how == "convert"}
+    nested = {(at, name) for at, rows in tables.OPTIONS.items() for name, rule in rows.items() if rule.how == "convert"}
+
+    assert converting == set(request._CONVERTERS)
+    assert nested == set(request._FIELD_CONVERTERS)
+    assert all(rule.reason for rule in tables.RESPONSES_PARAMETERS.values() if rule.how == "loss")
+
+
+def test_every_item_and_tool_of_the_sdk_was_looked_at():
+    known = literals(response_input_param.ResponseInputItemParam)
+    shown = literals(get_args(ResponseOutputItem)[0])
+
+    assert known == set(tables.ITEMS)
+    assert "message" in shown
+    assert shown - set(tables.ITEMS) == set()
+    assert set(_TOOLS) <= literals(ToolParam)
+
+
+def test_every_recorded_request_becomes_a_valid_one_or_lists_its_losses():
+    is_chat = schema("CreateChatCompletionRequest")
+    counts, wrong = Counter(), {}
+    for row in recordings():
+        if row["kind"] in ("openai-responses", "azure-responses") and row["op"] == "create":
+            given = row["request"]["json"]
+            before = json.dumps(given)
+            made, losses = responses_to_chat_request(given)
+            real = [loss.path for loss in losses if not loss.minor]
+            counts["without real loss" if not real else "with"] += 1
+            assert json.dumps(given) == before
+            if row["response"]["status"] == 200 and (errors := is_chat(made)) and not real:
+                wrong[row["id"]] = errors
+
+    assert wrong == {}
+    assert counts["without real loss"] > 150
+
+
+def test_every_recorded_chat_request_comes_back_from_responses_as_it_was():
+    same, moved = 0, Counter()
+    for row in recordings():
+        if row["kind"] not in ("openai-chat", "azure-chat"):
+            continue
+        try:
+            there, lost = chat_to_responses(row["request"]["json"], {})
+        except FormatError:
+            continue
+        back, losses = responses_to_chat_request(there)
+        again, _ = chat_to_responses(back, {})
+        moved.update(loss.path for loss in losses)
+        if not losses:
+            same += 1
+            assert again == there, row["id"]
+        gone = {loss.path.partition("[")[0].partition(".")[0] for loss in lost}
+        if any("function_call" in message for message in row["request"]["json"]["messages"]):
+            # A legacy call comes back as a tool call.
+            gone.add("messages")
+        assert plain(back, gone) == plain(row["request"]["json"], gone) or losses, row["id"]
+
+    # Images in a tool's result, which OpenAI takes in a user's message only.
+    assert sum(moved.values()) <= 2
+    assert same > 400
+
+
+def plain(body, gone):
+    """A chat request with what chat itself takes for the same written in one way."""
+    body = {name: value for name, value in copy.deepcopy(body).items() if value is not None and name not in gone}
+    neutral = {"n": 1, "store": False, "logprobs": False, "frequency_penalty": 0, "presence_penalty": 0, "tools": []}
+    body = {name: value for name, value in body.items() if not (name in neutral and value == neutral[name])}
+    if "max_tokens" in body:
+        body["max_completion_tokens"] = body.pop("max_tokens")
+    for name in ("stream_options", "functions", "function_call", "modalities", "logit_bias", "stop"):
+        body.pop(name, None)
+    if "tools" not in body or gone & {"functions"}:
+        for name in ("tools", "tool_choice", "parallel_tool_calls"):
+            body.pop(name, None)
+    if gone & {"logprobs", "top_logprobs"} or not body.get("logprobs"):
+        body.pop("top_logprobs", None)
+    for tool in body.get("tools", []):
+        function = tool.get("function") or {}
+        function["strict"] = bool(function.get("strict"))
+        if not (function.get("parameters") or {}).get("properties"):
+            function.pop("parameters", None)
+        tool["function"] = {name: value for name, value in function.items() if value is not None}
+    if "json_schema" in body.get("response_format", {}):
+        body["response_format"]["json_schema"].setdefault("strict", False)
+    body["messages"] = [] if "messages" in gone else [spoken(message) for message in body["messages"]]
+    return body
+
+
+def spoken(message):
+    message = {name: value for name, value in message.items() if value not in (None, "", [], {})}
+    content = message.get("content")
+    if message["role"] == "assistant" and isinstance(content, list) and len(content) == 1 and "text" in content[0]:
+        message["content"] = content[0]["text"]
+    for part in content if isinstance(content, list) else []:
+        if part["type"] == "image_url":
+            image = part["image_url"] if isinstance(part["image_url"], dict) else {"url": part["image_url"]}
+            part["image_url"] = {name: value for name, value in image.items() if (name, value) != ("detail", "auto")}
+    if message["role"] == "tool":
+        # The call has the name, and the result repeats it.
+        message.pop("name", None)
+    for entry in message.get("tool_calls", []):
+        entry.pop("index", None)
+        entry["type"] = entry.get("type") or "function"
+    return message
