@@ -22,7 +22,7 @@ from chatsheet_llm.formats import REPLIES, STREAMS, FormatError
 from chatsheet_llm.formats.state import tells, tokens
 from chatsheet_llm.formats.watch import is_answer, reply_error
 from chatsheet_llm.network import limit, timeouts
-from chatsheet_llm.origins import Origins
+from chatsheet_llm.origins import NOBODY, Origins
 from chatsheet_llm.plan import Send
 from chatsheet_llm.report import interrupted
 from chatsheet_llm.route import Mode
@@ -174,6 +174,7 @@ class Exchange:
             except FormatError:
                 raise HopFault(_protocol("schema", response)) from None
             self.trail.losses.append(losses)
+            self._learn_made(bridged)
             content = json.dumps(bridged, separators=(",", ":")).encode()
         self._answered(step, response)
         return self._handed_on(response, content, "application/json")
@@ -212,7 +213,12 @@ class Exchange:
             return Relay(mode, caller, response.headers, None, learn)
         bridge = STREAMS[mode, caller](self._usage)
         self.trail.losses.append(bridge.losses)
-        return Relay(mode, caller, response.headers, bridge, learn)
+        return Relay(mode, caller, response.headers, bridge, learn, self._learn_made)
+
+    def _learn_made(self, made: Mapping[str, object]) -> None:
+        """Remember the ids of a bridged reply, or of an event of one, which no endpoint will know again."""
+        if self.call.format == "responses" and (tells("responses", made) or "type" not in made):
+            self.origins.remember(tokens("responses", made), NOBODY)
 
     def _learn(self, origin: str, mode: Mode, event: Mapping[str, object]) -> None:
         if tells(mode, event):

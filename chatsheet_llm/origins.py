@@ -10,6 +10,9 @@ from collections.abc import Iterable
 MEMORY = 20_000
 """How many tokens are remembered; the oldest are forgotten first."""
 
+NOBODY = "nobody"
+"""The origin of an id that a bridge gave to what has none where it comes from: no endpoint would know it."""
+
 
 class Origins:
     """Token -> origin of the endpoint whose reply held it.  Bounded, thread-safe, of this process alone."""

@@ -10,7 +10,7 @@ import contextlib
 import json
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
 import httpx2
 from typing_extensions import Self
@@ -40,7 +40,8 @@ class Relay:
     ``committed`` turns true with the first content: what :meth:`feed` has returned by then must be delivered before
     anything else, and no other hop may answer any more.  Raises :class:`HopFault` for an error event, an event that is
     no JSON, and an end without the terminal event.  A fault behind content in the same bytes waits for :meth:`settle`,
-    so that the outcome does not hang on how the bytes were cut.  ``learn`` hears every event that is no error.
+    so that the outcome does not hang on how the bytes were cut.  ``learn`` hears every event that is no error,
+    ``learn_made`` every one that a bridge made.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class Relay:
         headers: Mapping[str, str],
         bridge: StreamBridge | None,
         learn: Callable[[Mapping[str, object]], None] | None = None,
+        learn_made: Callable[[Mapping[str, object]], None] | None = None,
     ) -> None:
         self.committed = False
         self._caller = caller
         self._headers = headers
         self._bridge = bridge
         self._learn = learn
+        self._learn_made = learn_made
         self._decoder = Decoder()
         self._watch = WATCHES[mode]()
         self._bare_failure = False
@@ -140,7 +143,10 @@ class Relay:
         except FormatError:
             raise self._fault("bad_event") from None
 
-    def _encoded(self, events: Iterable[Mapping[str, object]]) -> bytes:
+    def _encoded(self, events: Sequence[Mapping[str, object]]) -> bytes:
+        if self._learn_made is not None:
+            for event in events:
+                self._learn_made(event)
         # Chat's chunks have no name; the events of the other formats are named as their type.
         return b"".join(
             encode(

@@ -136,3 +136,19 @@ def test_the_memory_forgets_the_oldest_first_and_holds_no_token() -> None:
     assert [memory.of(f"{name}-token") for name in ("first", "second", "third")] == [None, "c", "b"]
     assert "token" not in repr(vars(memory)["_known"])
     assert len(memory) == 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_id_that_a_bridge_gave_goes_to_no_endpoint(box: Sandbox, stream: bool) -> None:
+    with client_for(box, "azure/chat") as client:
+        given = client.responses.create(model="gpt-5", input=[USER], store=False, stream=stream)
+        first = list(given)[-1].response if stream else given
+        other = client.with_chain("azure/responses")
+        second = other.responses.create(model="gpt-5", input=[USER, *first.output, USER], store=False)
+        with pytest.raises(errors.UnsupportedParameterError, match="previous_response_id"):
+            other.responses.create(model="gpt-5", input="and then?", previous_response_id=first.id)
+        sent = box.requests[-1].json["input"]
+
+    assert sent[1]["role"] == "assistant"
+    assert sent[1]["id"] != first.output[0].id
+    assert [loss.path for loss in route_of(second).losses] == ["input[1].id"]
