@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from chatsheet_llm.formats.errors import FormatError, elements, mapping, named, objects, string
+from chatsheet_llm.formats.shapes import integer, says_something
 from chatsheet_llm.formats.tables import (
     CALL_EXTRAS,
     CALL_KINDS,
@@ -47,7 +48,7 @@ def responses_to_chat(reply: Mapping[str, object]) -> tuple[dict[str, object], l
     completion: Object = {
         "id": reply.get("id") if isinstance(reply.get("id"), str) else "",
         "object": "chat.completion",
-        "created": _integer(reply.get("created_at")),
+        "created": integer(reply.get("created_at")),
         "model": reply.get("model") if isinstance(reply.get("model"), str) else "",
         "choices": [
             {
@@ -69,7 +70,7 @@ def responses_to_chat(reply: Mapping[str, object]) -> tuple[dict[str, object], l
         completion["moderation"] = _moderation(mapping(reply["moderation"], "moderation"))
     if isinstance(reply.get("usage"), Mapping):
         completion["usage"] = _usage(mapping(reply["usage"], "usage"), losses)
-    attached = {name: value for name, value in fields.items() if _says_something(value)}
+    attached = {name: value for name, value in fields.items() if says_something(value)}
     if attached:
         completion["response_fields"] = attached
         losses += [Loss("chat", name, f"attached as response_fields[{name!r}]") for name in attached]
@@ -205,12 +206,12 @@ def _finish_reason(reply: Mapping[str, object], output: _Output, losses: list[Lo
 
 def _usage(usage: Mapping[str, object], losses: list[Loss]) -> Object:
     """The token counts by Chat's names.  Details keep every count that came; other counts are attached."""
-    prompt, answer = _integer(usage.get("input_tokens")), _integer(usage.get("output_tokens"))
+    prompt, answer = integer(usage.get("input_tokens")), integer(usage.get("output_tokens"))
     total = usage.get("total_tokens")
     counted: Object = {
         "prompt_tokens": prompt,
         "completion_tokens": answer,
-        "total_tokens": prompt + answer if total is None else _integer(total),
+        "total_tokens": prompt + answer if total is None else integer(total),
     }
     for theirs, ours in (
         ("input_tokens_details", "prompt_tokens_details"),
@@ -221,7 +222,7 @@ def _usage(usage: Mapping[str, object], losses: list[Loss]) -> Object:
     for name, value in usage.items():
         if name not in _COUNTS:
             counted[name] = value
-            if _says_something(value):
+            if says_something(value):
                 losses.append(Loss("chat", f"usage.{name}", f"Chat does not count {name!r}, attached to the usage"))
     return counted
 
@@ -237,16 +238,3 @@ def _moderation(moderation: Mapping[str, object]) -> Object:
         if isinstance(verdict, Mapping) and verdict.get("type") == "moderation_result":
             verdicts[side] = {"type": "moderation_results", "model": verdict.get("model"), "results": [dict(verdict)]}
     return verdicts
-
-
-def _integer(value: object) -> int:
-    return int(value) if isinstance(value, (int, float)) else 0
-
-
-def _says_something(value: object) -> bool:
-    """Whether anything but zeros and emptiness is in there: a new Response counts uses of tools that no one gave it."""
-    if isinstance(value, Mapping):
-        return any(map(_says_something, value.values()))
-    if isinstance(value, (list, tuple)):
-        return any(map(_says_something, value))
-    return bool(value)

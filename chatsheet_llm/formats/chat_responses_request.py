@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from chatsheet_llm.formats.chat_responses_input import messages_to_input
 from chatsheet_llm.formats.errors import FormatError, mapping, named, objects, string
 from chatsheet_llm.formats.ledger import Ledger, Object
+from chatsheet_llm.formats.shapes import place
 from chatsheet_llm.formats.tables import CHAT_PARAMETERS, Rule
 from chatsheet_llm.route import Loss
 
@@ -41,11 +42,11 @@ def chat_to_responses(
         if rule is None:
             ledger.lose(name, f"{name!r} is not a Chat Completions parameter, its meaning is unknown")
         elif rule.pivot and places is not None:
-            _place(result, rule.pivot, value)
+            place(result, rule.pivot, value)
         elif rule.how == "loss":
             ledger.lose(name, rule.reason, minor=rule.minor)
         elif rule.how == "place":
-            _place(result, rule.target, value)
+            place(result, rule.target, value)
         else:
             _CONVERTERS[name](_Request(body, result, ledger, places), value)
         if places is not None and rule is not None and rule.target and name != "messages":
@@ -62,13 +63,6 @@ class _Request:
     result: dict[str, object]
     ledger: Ledger
     places: dict[str, str] | None
-
-
-def _place(result: dict[str, object], target: str, value: object) -> None:
-    parent, _, name = target.rpartition(".")
-    holder = result.setdefault(parent, {}) if parent else result
-    assert isinstance(holder, dict)
-    holder[name] = value
 
 
 def _messages(on: _Request, value: object) -> None:
@@ -110,7 +104,7 @@ def _response_format(on: _Request, value: object) -> None:
     given = mapping(value, "response_format")
     kind = given.get("type")
     if kind in ("text", "json_object"):
-        _place(on.result, "text.format", {"type": kind})
+        place(on.result, "text.format", {"type": kind})
         on.ledger.rest(given, {"type"}, "response_format")
     elif kind == "json_schema":
         path = "response_format.json_schema"
@@ -118,7 +112,7 @@ def _response_format(on: _Request, value: object) -> None:
         carried = ("name", "description", "schema", "strict")
         flat: Object = {"type": kind} | {name: schema[name] for name in carried if schema.get(name) is not None}
         flat.setdefault("strict", False)
-        _place(on.result, "text.format", flat)
+        place(on.result, "text.format", flat)
         on.ledger.rest(given, {"type", "json_schema"}, "response_format")
         on.ledger.rest(schema, carried, path)
         if on.places is not None:

@@ -10,6 +10,7 @@ from chatsheet_llm.formats.errors import FormatError, mapping, named, objects, s
 from chatsheet_llm.formats.ledger import Ledger, Object, is_nothing
 from chatsheet_llm.formats.responses_messages_reply import SERVICE_TIERS, block_of
 from chatsheet_llm.formats.seals import open_thinking, seal_reasoning
+from chatsheet_llm.formats.shapes import integer, says_something
 from chatsheet_llm.formats.tables import CALL_KINDS, REQUEST_ECHO
 from chatsheet_llm.route import Loss
 
@@ -82,7 +83,7 @@ def responses_to_messages_reply(reply: Mapping[str, object]) -> tuple[dict[str, 
     if known is None:
         late["service_tier"] = tier
     message["usage"] = _usage(reply.get("usage"), known, ledger)
-    late = {name: value for name, value in late.items() if _says_something(value) or name == "incomplete_details"}
+    late = {name: value for name, value in late.items() if says_something(value) or name == "incomplete_details"}
     for name in late:
         at = "incomplete_details.reason" if name == "incomplete_details" else name
         ledger.lose(at, f"Messages has no place for it, attached as response_fields[{name!r}]")
@@ -256,7 +257,7 @@ def _attach(
         home = name.removeprefix("messages_")
         key = f"responses_{name}" if name in target else home
         target[key] = value
-        if name not in own and name == home and _says_something(value):
+        if name not in own and name == home and says_something(value):
             at = f"{path}.{name.removeprefix('responses_')}"
             ledger.lose(at, f"Messages has no place for {name!r} here, attached as {key!r}")
 
@@ -290,8 +291,8 @@ def _usage(given: object, tier: str | None, ledger: Ledger) -> Object:
     usage = mapping({} if given is None else given, "usage")
     asked = mapping(usage.get("input_tokens_details") or {}, "usage.input_tokens_details")
     answered = mapping(usage.get("output_tokens_details") or {}, "usage.output_tokens_details")
-    read, written = _count(asked, "cached_tokens"), _count(asked, "cache_write_tokens")
-    total, answer = _count(usage, "input_tokens"), _count(usage, "output_tokens")
+    read, written = integer(asked.get("cached_tokens")), integer(asked.get("cache_write_tokens"))
+    total, answer = integer(usage.get("input_tokens")), integer(usage.get("output_tokens"))
     if total < read + written:
         ledger.lose("usage.input_tokens", "fewer than the cached ones that it should include, so none is left apart")
     counted: Object = {
@@ -304,26 +305,12 @@ def _usage(given: object, tier: str | None, ledger: Ledger) -> Object:
         counted["service_tier"] = tier
     rest: Object = {}
     _attach(rest, asked, ("cached_tokens", "cache_write_tokens"), "usage.input_tokens_details", ledger)
-    if _says_something(rest):
+    if says_something(rest):
         counted["input_tokens_details"] = rest
     if answered:
-        thought: Object = {"thinking_tokens": _count(answered, "reasoning_tokens")}
+        thought: Object = {"thinking_tokens": integer(answered.get("reasoning_tokens"))}
         _attach(thought, answered, ("reasoning_tokens",), "usage.output_tokens_details", ledger)
         counted["output_tokens_details"] = thought
     sums = usage.get("total_tokens") in (None, total + answer)
     _attach(counted, usage, _COUNTED - ({"total_tokens"} if not sums else set()), "usage", ledger, own=_USAGE_FIELDS)
     return counted
-
-
-def _count(counts: Mapping[str, object], name: str) -> int:
-    value = counts.get(name)
-    return int(value) if isinstance(value, (int, float)) else 0
-
-
-def _says_something(value: object) -> bool:
-    """Whether anything but zeros and emptiness is in there: a new Response counts uses of tools that no one gave it."""
-    if isinstance(value, Mapping):
-        return any(map(_says_something, value.values()))
-    if isinstance(value, (list, tuple)):
-        return any(map(_says_something, value))
-    return bool(value)

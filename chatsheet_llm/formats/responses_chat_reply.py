@@ -19,6 +19,7 @@ from chatsheet_llm.formats.responses_chat_items import (
     text_part,
 )
 from chatsheet_llm.formats.responses_chat_tables import RESPONSE_FIELDS
+from chatsheet_llm.formats.shapes import integer
 from chatsheet_llm.route import Loss
 
 FINISH_REASONS: Mapping[str, str | None] = {
@@ -209,14 +210,14 @@ class _Answer:
 
     def usage(self, given: Mapping[str, object]) -> Object:
         """The token counts by the names of Responses; details that it requires are zero where Chat says nothing."""
-        prompt, answer = (_integer(given.get(name)) for name in ("prompt_tokens", "completion_tokens"))
+        prompt, answer = (integer(given.get(name)) for name in ("prompt_tokens", "completion_tokens"))
         total = given.get("total_tokens")
         counted: Object = {
             "input_tokens": prompt,
             "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
             "output_tokens": answer,
             "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": prompt + answer if total is None else _integer(total),
+            "total_tokens": prompt + answer if total is None else integer(total),
         }
         for ours in ("input_tokens_details", "output_tokens_details"):
             details, zeros = given.get(_USAGE[ours]), counted[ours]
@@ -260,7 +261,3 @@ def _told(items: list[Object]) -> str:
     """The reasoning text that ``responses_to_chat`` shows of these items."""
     parts = [part for item in items for field in ("summary", "content") for part in elements(item.get(field) or [], "")]
     return REASONING_BREAK.join(str(part["text"]) for part in parts if isinstance(part, Mapping) and part.get("text"))
-
-
-def _integer(value: object) -> int:
-    return int(value) if isinstance(value, (int, float)) else 0

@@ -9,6 +9,7 @@ from chatsheet_llm.formats.ledger import Ledger, Object
 from chatsheet_llm.formats.responses_chat_input import input_to_messages
 from chatsheet_llm.formats.responses_chat_tables import INCLUDES, MINOR, OPTIONS, RESPONSES_PARAMETERS
 from chatsheet_llm.formats.responses_chat_tools import format_to_chat, tool_choice_to_chat, tools_to_chat
+from chatsheet_llm.formats.shapes import place
 from chatsheet_llm.formats.tables import Rule
 from chatsheet_llm.route import Loss
 
@@ -42,7 +43,7 @@ def responses_to_chat_request(body: Mapping[str, object]) -> tuple[dict[str, obj
     result["messages"] = _messages(body, ledger)
     if body.get("stream") is True:
         # A stream of Responses always ends with the usage.
-        _place(result, "stream_options.include_usage", True)
+        place(result, "stream_options.include_usage", True)
     if "tools" not in result:
         result.pop("parallel_tool_calls", None)
         if result.get("tool_choice") in ("auto", "none"):
@@ -62,16 +63,9 @@ class _Request:
 def _apply(result: dict[str, object], ledger: Ledger, rule: Rule, path: str, value: object, key: str = "") -> None:
     """Place or lose one value by its row; ``key`` names it where its path does not."""
     if rule.how == "place":
-        _place(result, rule.target, value)
+        place(result, rule.target, value)
     else:
         ledger.lose(path, rule.reason, minor=(key or path) in MINOR)
-
-
-def _place(result: dict[str, object], target: str, value: object) -> None:
-    parent, _, name = target.rpartition(".")
-    holder = result.setdefault(parent, {}) if parent else result
-    assert isinstance(holder, dict)
-    holder[name] = value
 
 
 def _messages(body: Mapping[str, object], ledger: Ledger) -> list[Object]:

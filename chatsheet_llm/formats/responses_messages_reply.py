@@ -9,6 +9,7 @@ from types import MappingProxyType
 from chatsheet_llm.formats.errors import FormatError, mapping, named, objects, string
 from chatsheet_llm.formats.ledger import Ledger, Object, is_nothing
 from chatsheet_llm.formats.seals import open_reasoning, seal_thinking
+from chatsheet_llm.formats.shapes import integer, says_something
 from chatsheet_llm.route import Loss
 
 INCOMPLETE: Mapping[str, str] = MappingProxyType(
@@ -185,7 +186,7 @@ def attach(target: Object, given: Mapping[str, object], carried: Collection[str]
             continue
         key = f"messages_{name}" if name in target else name
         target[key] = value
-        if not _says_nothing(value) and value != _NEUTRAL.get(name):
+        if says_something(value) and value != _NEUTRAL.get(name):
             at = f"{path}.{name}" if path else name
             ledger.lose(at, f"Responses has no place for {name!r} here, attached as {key!r}")
 
@@ -260,11 +261,11 @@ def _attach_stop_reason(
 def _usage(usage: Mapping[str, object], ledger: Ledger, carried: Collection[str]) -> Object:
     # The SDK's Message.usage: "Total input tokens in a request is the summation of `input_tokens`,
     # `cache_creation_input_tokens`, and `cache_read_input_tokens`."  Responses counts all three as input_tokens.
-    written, read = _count(usage, "cache_creation_input_tokens"), _count(usage, "cache_read_input_tokens")
-    prompt = _count(usage, "input_tokens") + written + read
-    answer = _count(usage, "output_tokens")
+    written, read = integer(usage.get("cache_creation_input_tokens")), integer(usage.get("cache_read_input_tokens"))
+    prompt = integer(usage.get("input_tokens")) + written + read
+    answer = integer(usage.get("output_tokens"))
     details = mapping(usage.get("output_tokens_details") or {}, "usage.output_tokens_details")
-    thought: Object = {"reasoning_tokens": _count(details, "thinking_tokens")}
+    thought: Object = {"reasoning_tokens": integer(details.get("thinking_tokens"))}
     attach(thought, details, ("thinking_tokens",), "usage.output_tokens_details", ledger)
     counted: Object = {
         "input_tokens": prompt,
@@ -283,17 +284,3 @@ _USAGE_PLACES: Mapping[str, str] = {
     "usage.input_tokens_details.cache_write_tokens": "usage.cache_creation_input_tokens",
     "usage.output_tokens_details.reasoning_tokens": "usage.output_tokens_details.thinking_tokens",
 }
-
-
-def _count(counts: Mapping[str, object], name: str) -> int:
-    value = counts.get(name)
-    return int(value) if isinstance(value, (int, float)) else 0
-
-
-def _says_nothing(value: object) -> bool:
-    """Whether there are only zeros and emptiness in there: a Message counts uses of tools that no one gave it."""
-    if isinstance(value, Mapping):
-        return all(map(_says_nothing, value.values()))
-    if isinstance(value, (list, tuple)):
-        return all(map(_says_nothing, value))
-    return not value

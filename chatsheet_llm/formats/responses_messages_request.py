@@ -18,6 +18,7 @@ from chatsheet_llm.formats.responses_messages_tables import (
     TOOL_CHOICES,
     TOOLS,
 )
+from chatsheet_llm.formats.shapes import place
 from chatsheet_llm.route import Loss
 
 
@@ -47,7 +48,7 @@ def responses_to_messages(body: Mapping[str, object]) -> tuple[dict[str, object]
             if not is_nothing(value):
                 ledger.lose(name, rule.reason, minor=rule.minor)
         elif rule.how == "place":
-            _place(result, rule.target, value)
+            place(result, rule.target, value)
         else:
             _CONVERTERS[name](_Request(body, result, ledger), value)
     result.setdefault("messages", [])
@@ -63,13 +64,6 @@ class _Request:
     body: Mapping[str, object]
     result: dict[str, object]
     ledger: Ledger
-
-
-def _place(result: dict[str, object], target: str, value: object) -> None:
-    parent, _, name = target.rpartition(".")
-    holder = result.setdefault(parent, {}) if parent else result
-    assert isinstance(holder, dict)
-    holder[name] = value
 
 
 def _conversation(on: _Request, value: object) -> None:
@@ -95,7 +89,7 @@ def _stop(on: _Request, value: object) -> None:
 def _user(on: _Request, value: object) -> None:
     other = on.body.get("safety_identifier")
     if other is None:
-        _place(on.result, "metadata.user_id", value)
+        place(on.result, "metadata.user_id", value)
     elif other != value:
         on.ledger.lose("user", "safety_identifier names another one, and there is one user")
 
@@ -118,7 +112,7 @@ def _reasoning(on: _Request, value: object) -> None:
     if effort == "none":
         on.result["thinking"] = {"type": "disabled"}
     elif effort in EFFORTS:
-        _place(on.result, "output_config.effort", effort)
+        place(on.result, "output_config.effort", effort)
         on.result["thinking"] = {"type": "adaptive"}
     elif effort is not None:
         on.ledger.lose("reasoning.effort", f"Messages has no effort {named(effort)}")
@@ -154,7 +148,7 @@ def _text(on: _Request, value: object) -> None:
     kind = given.get("type")
     if kind == "json_schema":
         schema = mapping(given.get("schema"), "text.format.schema")
-        _place(on.result, "output_config.format", {"type": "json_schema", "schema": schema})
+        place(on.result, "output_config.format", {"type": "json_schema", "schema": schema})
         lose_rest(on.ledger, given, "json_schema", "text.format")
     elif kind == "text":
         lose_rest(on.ledger, given, "text", "text.format")
