@@ -6,7 +6,6 @@ Needs the recorded traffic beside the checkout.
 
 from __future__ import annotations
 
-import base64
 import json
 import sys
 from collections import Counter
@@ -14,12 +13,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 from pathlib import Path
-from typing import Any
 
-from shared_files import recordings, shared, sse_events
+from answers import Json, Said, folded, parsed, said
+from shared_files import recordings, schema, shared, sse_events
+from vanishing import under, vanished
 
 from chatsheet_llm.formats import BRIDGES, REPLIES, STREAMS, FormatError
-from chatsheet_llm.formats.seals import open_reasoning
 from chatsheet_llm.formats.state import seals
 from chatsheet_llm.formats.tables import REQUEST_ECHO
 from chatsheet_llm.formats.watch import reply_error
@@ -36,8 +35,6 @@ FORMATS: Mapping[str, Mode] = {
     "anthropic-messages": "messages",
 }
 TITLES: Mapping[Mode, str] = {"chat": "Chat", "responses": "Responses", "messages": "Messages"}
-
-Json = dict[str, Any]
 
 
 # --- what was recorded -----------------------------------------------------------------------------------------------
@@ -76,243 +73,10 @@ def is_finished(mode: Mode, body: Json) -> bool:
     return mode != "responses" or body.get("status") in ("completed", "incomplete")
 
 
-# --- what a reply says, in words that all formats share --------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Said:
-    """The parts of an answer that no bridge may change."""
-
-    text: str
-    calls: tuple[tuple[str, str, str], ...]
-    finish: str
-    usage: tuple[int, int]
-
-
-def parsed(arguments: object) -> str:
-    """Arguments without regard to white space."""
-    try:
-        return json.dumps(json.loads(str(arguments) or "{}"), sort_keys=True)
-    except ValueError:
-        return str(arguments)
-
-
-def said(mode: Mode, body: Json) -> Said:
-    return _SAID[mode](body)
-
-
-def _chat_said(body: Json) -> Said:
-    choice = body["choices"][0]
-    message = choice["message"]
-    calls = [(call["id"], call[call["type"]]) for call in message.get("tool_calls") or []]
-    legacy = [("", message["function_call"])] if message.get("function_call") else []
-    usage = body.get("usage") or {}
-    finish = choice.get("finish_reason")
-    if finish == "function_call" or (finish == "stop" and (calls or legacy)):
-        # A forced call ends with ``stop`` in Chat alone.
-        finish = "tool_calls"
-    return Said(
-        text_of(message.get("content")) + (message.get("refusal") or ""),
-        tuple((key, call["name"], parsed(call.get("arguments", call.get("input")))) for key, call in calls + legacy),
-        finish,
-        (usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0),
-    )
-
-
-def text_of(content: object) -> str:
-    if isinstance(content, list):
-        return "".join(part.get("text", part.get("refusal", "")) for part in content)
-    return content if isinstance(content, str) else ""
-
-
-def _responses_said(body: Json) -> Said:
-    items = body["output"]
-    text = "".join(text_of(item.get("content")) for item in items if item["type"] == "message")
-    calls = tuple(
-        (item["call_id"], item["name"], parsed(item.get("arguments", item.get("input"))))
-        for item in items
-        if item["type"] in ("function_call", "custom_tool_call")
-    )
-    reason = (body.get("incomplete_details") or {}).get("reason")
-    finish = {"max_output_tokens": "length", None: "tool_calls" if calls else "stop"}.get(reason, str(reason))
-    usage = body.get("usage") or {}
-    return Said(text, calls, finish, (usage.get("input_tokens") or 0, usage.get("output_tokens") or 0))
-
-
-_STOPS = {"end_turn": "stop", "stop_sequence": "stop", "tool_use": "tool_calls", "max_tokens": "length"}
-
-
-def _messages_said(body: Json) -> Said:
-    blocks, usage = body["content"], body["usage"]
-    calls = tuple(
-        (block["id"], block["name"], parsed(json.dumps(block["input"])))
-        for block in blocks
-        if block["type"] == "tool_use"
-    )
-    read = [usage.get(f"{name}input_tokens") or 0 for name in ("", "cache_creation_", "cache_read_")]
-    return Said(
-        "".join(block["text"] for block in blocks if block["type"] == "text"),
-        calls,
-        _STOPS.get(body["stop_reason"], {"refusal": "content_filter"}.get(body["stop_reason"], body["stop_reason"])),
-        (sum(read), usage["output_tokens"]),
-    )
-
-
-_SAID: Mapping[Mode, Callable[[Json], Said]] = {
-    "chat": _chat_said,
-    "responses": _responses_said,
-    "messages": _messages_said,
-}
-
-
-# --- streams, folded --------------------------------------------------------------------------------------------------
-
-
-def folded(mode: Mode, events: Sequence[Json]) -> Json:
-    """The whole reply that a stream makes."""
-    return _FOLDS[mode](events)
-
-
-def _fold_chat(events: Sequence[Json]) -> Json:
-    head: Json = {}
-    choices: dict[int, Json] = {}
-    for chunk in events:
-        head |= {name: value for name, value in chunk.items() if name != "choices" and value not in (None, "", 0)}
-        for piece in chunk.get("choices") or []:
-            index = piece.get("index", 0)
-            choice = choices.setdefault(
-                index, {"index": index, "message": {"role": "assistant", "content": None}, "finish_reason": None}
-            )
-            choice["finish_reason"] = piece.get("finish_reason") or choice["finish_reason"]
-            _add_delta(choice["message"], piece.get("delta") or {})
-    for choice in choices.values():
-        if calls := choice["message"].get("tool_calls"):
-            choice["message"]["tool_calls"] = [
-                {name: value for name, value in call.items() if name != "index"} for call in calls.values()
-            ]
-    return {**head, "object": "chat.completion", "choices": [choices[index] for index in sorted(choices)]}
-
-
-def _add_delta(message: Json, delta: Json) -> None:
-    for name, value in delta.items():
-        if name == "tool_calls":
-            calls = message.setdefault("tool_calls", {})
-            for entry in value or []:
-                _add_delta(calls.setdefault(entry.get("index", 0), {"type": "function"}), entry)
-        elif isinstance(value, dict):
-            _add_delta(message.setdefault(name, {}), value)
-        elif isinstance(value, str) and name not in ("role", "id", "type", "name"):
-            message[name] = (message.get(name) or "") + value
-        elif value is not None:
-            message[name] = value
-
-
-def _fold_responses(events: Sequence[Json]) -> Json:
-    return next(
-        dict(event["response"])
-        for event in reversed(events)
-        if event["type"] in ("response.completed", "response.incomplete")
-    )
-
-
-def _fold_messages(events: Sequence[Json]) -> Json:
-    message: Json = {}
-    pieces: dict[int, str] = {}
-    for event in events:
-        kind = event["type"]
-        if kind == "message_start":
-            message = json.loads(json.dumps(event["message"]))
-        elif kind == "content_block_start":
-            message["content"].append(dict(event["content_block"]))
-        elif kind == "content_block_delta":
-            block, delta = message["content"][event["index"]], event["delta"]
-            if delta["type"] == "input_json_delta":
-                pieces[event["index"]] = pieces.get(event["index"], "") + delta["partial_json"]
-            elif delta["type"] == "citations_delta":
-                block["citations"] = [*(block.get("citations") or []), delta["citation"]]
-            else:
-                name = delta["type"].removesuffix("_delta")
-                block[name] = block.get(name, "") + delta[name]
-        elif kind == "message_delta":
-            message |= {name: value for name, value in event["delta"].items() if value is not None}
-            message["usage"] = {**message["usage"], **{k: v for k, v in event["usage"].items() if v is not None}}
-    for index, text in pieces.items():
-        if text:
-            message["content"][index]["input"] = json.loads(text)
-    return message
-
-
-_FOLDS: Mapping[Mode, Callable[[Sequence[Json]], Json]] = {
-    "chat": _fold_chat,
-    "responses": _fold_responses,
-    "messages": _fold_messages,
-}
-
-
 def bridged_stream(hop: Mode, caller: Mode, events: Iterable[Json]) -> tuple[list[Json], list[Loss]]:
     bridge = STREAMS[hop, caller](True)
     made = [out for event in events for out in bridge.feed(event)] + bridge.end()
     return made, bridge.losses
-
-
-# --- what vanished ----------------------------------------------------------------------------------------------------
-
-
-def leaves(node: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """Every value that is no list or object, with its path; JSON within a string counts as what it holds."""
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            yield from leaves(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from leaves(value, f"{path}[{index}]")
-    elif isinstance(node, str) and isinstance(inner := open_reasoning(node) or _json(node), (dict, list)):
-        yield from leaves(inner, path)
-    else:
-        yield path, node
-
-
-def _json(text: str) -> object:
-    if text[:1] not in ("{", "["):
-        return None
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
-def under(path: str, prefix: str) -> bool:
-    return path == prefix or path.startswith((f"{prefix}.", f"{prefix}["))
-
-
-NAMES = frozenset({"type", "role", "object", "status", "mode"})
-"""Last steps of a path whose values only name the shape, which the other format names otherwise."""
-
-
-def vanished(source: Json, made: Json, losses: Iterable[Loss], neutral: Callable[[str, object], bool]) -> list[str]:
-    """The paths of values that are neither in the result, nor declared lost, nor what both sides do anyway."""
-    kept = {value for _, value in leaves(made) if isinstance(value, (str, int, float))}
-    texts = [text for value in kept if isinstance(value, str) for text in (value, _decoded(value))]
-    joined = "\0".join(texts)
-    lost = [loss.path for loss in losses]
-    missing = []
-    for path, value in leaves(source):
-        if value in (None, "", False) or path.rpartition(".")[2] in NAMES or neutral(path, value):
-            continue
-        found = value in kept or (isinstance(value, str) and (value in joined or _data(value) in joined))
-        if not found and not any(under(path, prefix) for prefix in lost):
-            missing.append(path)
-    return missing
-
-
-def _decoded(value: str) -> str:
-    """The text in a data URL that holds text."""
-    return base64.b64decode(_data(value)).decode() if value.startswith("data:text/") else ""
-
-
-def _data(text: str) -> str:
-    """What a data URL holds."""
-    return text.partition(";base64,")[2] if text.startswith("data:") else text
 
 
 # --- counting ---------------------------------------------------------------------------------------------------------
@@ -576,8 +340,6 @@ def _tops(paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def counted() -> dict[tuple[str, Mode, Mode], Tally]:
-    from shared_files import schema
-
     made: dict[tuple[str, Mode, Mode], Tally] = {}
     for one, other in PAIRS:
         made["requests", one, other] = count_requests(one, other, schema)

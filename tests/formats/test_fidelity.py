@@ -1,7 +1,9 @@
 """The recorded traffic through every bridge: no failure, and the published counts are true."""
 
+import answers
 import fidelity
 import pytest
+import vanishing
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +52,12 @@ def test_a_value_that_vanishes_is_found():
     source = {"a": "kept", "b": {"c": ["gone", "told"]}, "d": '{"e": "inner"}'}
     told = [fidelity.Loss("chat", "b.c[1]", "x")]
 
-    assert fidelity.vanished(source, {"z": "kept"}, told, lambda *_: False) == ["b.c[0]", "d.e"]
+    assert vanishing.vanished(source, {"z": "kept"}, told, lambda *_: False) == ["b.c[0]", "d.e"]
 
 
 def test_a_text_that_changes_without_a_declared_loss_is_a_failure():
     tally = fidelity.Tally()
-    one, other = (fidelity.Said(text, (), "stop", (1, 1)) for text in ("a", "b"))
+    one, other = (answers.Said(text, (), "stop", (1, 1)) for text in ("a", "b"))
     fidelity._compare(tally, "x", one, other, [])
     fidelity._compare(tally, "y", one, other, [fidelity.Loss("chat", "usage.x", "y")])
 
