@@ -293,7 +293,8 @@ def _mode(
     if _tools_with_effort(call, capability) and "responses" in speaks:
         return "responses", f"{call.model} takes tools with reasoning only on Responses"
     if speaks:
-        return speaks[0], f"{call.model if capability else endpoint.name} speaks {speaks[0]}"
+        known = capability is not None and speaks[0] in capability.apis
+        return speaks[0], f"{call.model if known else endpoint.name} speaks {speaks[0]}"
     return endpoint.modes[0], "the endpoint's default"
 
 
