@@ -1,4 +1,7 @@
-"""What the tests of frameworks share: a chain whose first hop is down, and which endpoints its calls came to."""
+"""What the tests of frameworks share: a chain whose first hop is down, and what its calls came to.
+
+The second hop answers: once Azure, whose formats are the callers' own, once Claude, to which everything is translated.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from typing import Any
 from chatsheet_llm import Settings
 from chatsheet_llm.sandbox import Sandbox
 
-FAILED_OVER = ["litellm", "azure"]
+SECOND = ("azure", "anthropic")
+"""The endpoints that answer in place of the one that is down."""
+FAILED_OVER = ["down", "up"]
 """What one call comes to: the endpoint that is down, then the one that answers."""
 NOT_HERE = "not installed here; `make frameworks` runs this file in an environment of its own"
 
@@ -20,24 +25,27 @@ def module(name: str) -> Any:
 
 
 def break_first(box: Sandbox) -> Sandbox:
-    """Return the sandbox with an empty log and LiteLLM down, so that every answer is Azure's."""
+    """Return the sandbox with an empty log and LiteLLM down, so that every answer is the second hop's."""
     box.clear()
     box.forget()
     box.inject("litellm", "503")
     return box
 
 
-def settings(box: Sandbox) -> Settings:
-    """Return settings with the default chain: LiteLLM, then Azure."""
+def settings(box: Sandbox, second: str) -> Settings:
+    """Return settings whose chain is LiteLLM, then the second endpoint."""
     return Settings(
         _env_file=None,
+        chain=f"litellm,{second}",
         litellm_base_url=box.litellm_url,
         litellm_api_key=box.api_key,
         azure_openai_endpoint=box.azure_url,
         azure_openai_api_key=box.api_key,
+        anthropic_base_url=box.anthropic_url,
+        anthropic_api_key=box.api_key,
     )
 
 
 def tried(box: Sandbox) -> list[str]:
-    """Return the endpoints that requests came to, in order."""
-    return [str(request.role) for request in box.requests]
+    """Return what requests came to, in order: the endpoint that is down, or one that is up."""
+    return ["down" if request.role == "litellm" else "up" for request in box.requests]

@@ -1,0 +1,442 @@
+"""The laws of the bridges, on random conversations and answers: they lose nothing in silence, whatever the detour.
+
+``CHATSHEET_EXAMPLES=2000`` looks deeper, and at other examples each time.
+"""
+
+import base64
+import copy
+import json
+import os
+import random
+import re
+from itertools import permutations, product
+
+import pytest
+from anthropic._models import construct_type_unchecked as anthropic_type
+from anthropic.lib.streaming._messages import accumulate_event
+from anthropic.types import RawMessageStreamEvent
+from conversations import (
+    HOME,
+    LOST,
+    REDACTED,
+    SEAL,
+    answered,
+    answers,
+    bodies,
+    conversations,
+    facts,
+    fitted,
+    in_one_message,
+    marked,
+    normal,
+    normal_reply,
+    replies,
+    said_by,
+    streamed,
+    written,
+)
+from folding import fold, sdk_fold
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openai import omit
+from openai._models import construct_type_unchecked as openai_type
+from openai.lib.streaming.responses._responses import ResponseStreamState
+from openai.types.responses import ResponseStreamEvent
+
+from chatsheet_llm.formats import BRIDGES, REPLIES, STREAMS
+from chatsheet_llm.route import MODES
+from chatsheet_llm.streams import HopFault, Relay
+
+DEEPER = os.environ.get("CHATSHEET_EXAMPLES")
+LAW = settings(max_examples=int(DEEPER or 60), derandomize=not DEEPER, deadline=None, database=None)
+chances = st.integers(0, 2**32).map(random.Random)
+
+
+def pairs(found):
+    return pytest.mark.parametrize(("here", "there"), [pytest.param(*pair, id="-".join(pair)) for pair in found])
+
+
+every_pair = pairs(permutations(MODES, 2))
+with_itself = pairs(product(MODES, MODES))
+
+# The SDKs read what they do not know as something they know, and say so when they write it out again.
+pytestmark = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning")
+
+
+# --- detour: the way around says what the direct way says ---------------------------------------------------------------
+
+
+@every_pair
+@LAW
+@given(told=conversations)
+def test_a_bridged_request_is_the_one_that_is_written_directly(here, there, told):
+    source = fitted(told, here)
+    target = fitted(source, there, hop=True)
+
+    made, losses = BRIDGES[here, there](written(here, source))
+
+    assert normal(there, made, here) == normal(there, written(there, target), here)
+    if facts(source) == facts(target):
+        assert [loss for loss in losses if not loss.minor] == []
+    else:
+        assert losses
+
+
+@every_pair
+@LAW
+@given(told=answers)
+def test_a_bridged_reply_is_the_one_that_is_written_directly(here, there, told):
+    source = said_by(told, here)
+
+    made, losses = REPLIES[here, there](answered(here, source))
+
+    assert normal_reply(there, made) == normal_reply(there, answered(there, source))
+    foreign = {"chat": {"reasoning"}, "responses": set(), "messages": {"refusal", "custom"}}[there]
+    assert bool(losses) == bool(foreign.intersection(piece["kind"] for piece in source["pieces"]))
+
+
+# --- round trip: what went there comes back --------------------------------------------------------------------------------
+
+
+@every_pair
+@LAW
+@given(data=st.data())
+def test_a_request_comes_back_but_for_declared_losses(here, there, data):
+    body = data.draw(bodies(here, comes_back=True))
+
+    made, losses = BRIDGES[here, there](body)
+    back, _ = BRIDGES[there, here](made)
+
+    sent = normal(here, marked(body, [loss.path for loss in losses]), there)
+    assert differences(sent, normal(here, back, there)) == []
+
+
+@every_pair
+@LAW
+@given(told=answers)
+def test_a_reply_comes_back(here, there, told):
+    told = in_one_message(told) if there == "chat" else told
+    reply = answered(here, said_by(told, here))
+
+    made, _ = REPLIES[here, there](reply)
+    back, _ = REPLIES[there, here](made)
+
+    # What has no place was attached, so even that comes back.
+    assert normal_reply(here, back, there) == normal_reply(here, reply, there)
+
+
+def differences(given, back, path=""):
+    """Where two bodies differ, but for what is marked as lost: that may be gone, or be something else."""
+    if isinstance(given, dict) and isinstance(back, dict):
+        lost = given.get(LOST, [])
+        if "" in lost:
+            return []
+        found = [f"{path}.{name} came from nowhere" for name in back.keys() - given.keys() - set(lost)]
+        for name in given.keys() - {LOST, *lost}:
+            if name in back:
+                found += differences(given[name], back[name], f"{path}.{name}")
+            elif not is_lost(given[name]):
+                found.append(f"{path}.{name} is gone: {given[name]!r}")
+        return found
+    if isinstance(given, list) and isinstance(back, list):
+        return _aligned(given, back, path)
+    same = given == back and isinstance(given, bool) == isinstance(back, bool)
+    return [] if same else [f"{path}: {given!r} is {back!r}"]
+
+
+def _aligned(given, back, path):
+    """The differences of two lists, from the first of which lost elements may be gone."""
+    if not given:
+        return [f"{path}: {element!r} came from nowhere" for element in back]
+    found = differences(given[0], back[0], f"{path}[]") if back else [f"{path}[] is gone: {given[0]!r}"]
+    found = found or _aligned(given[1:], back[1:], path)
+    return _aligned(given[1:], back, path) if found and is_lost(given[0]) else found
+
+
+def is_lost(node):
+    """Whether nothing is left of it that was not declared lost."""
+    if isinstance(node, dict):
+        known = {LOST, "role", "type", "id", "status", *node.get(LOST, [])}
+        return "" in known or all(is_lost(value) for name, value in node.items() if name not in known)
+    return all(map(is_lost, node)) if isinstance(node, list) else node in (None, "")
+
+
+# --- complete: nothing vanishes ---------------------------------------------------------------------------------------------
+
+
+@every_pair
+@LAW
+@given(data=st.data())
+def test_nothing_of_a_request_vanishes_unlisted(here, there, data):
+    body = data.draw(bodies(here))
+    before = copy.deepcopy(body)
+
+    made, losses = BRIDGES[here, there](body)
+
+    assert body == before
+    assert vanished(body, made, losses) == []
+    assert [loss.path for loss in losses if not stands(body, loss.path)] == []
+    assert {loss.format for loss in losses} <= {there}
+
+
+@every_pair
+@LAW
+@given(data=st.data())
+def test_nothing_of_a_reply_vanishes(here, there, data):
+    reply = data.draw(replies(here))
+    before = copy.deepcopy(reply)
+
+    made, losses = REPLIES[here, there](reply)
+
+    assert reply == before
+    # A loss of output is attached, so even that is there.
+    assert vanished(reply, made, []) == []
+    assert [loss.path for loss in losses if not stands(reply, loss.path)] == []
+    assert {loss.format for loss in losses} <= {there}
+
+
+NAMING = frozenset({"type", "role", "id", "status", "object"})
+"""Fields that say what a thing is or what it is called, in a format's own words."""
+
+SAME = {
+    **{"explicit": {"ephemeral"}, "ephemeral": {"explicit"}, "required": {"any"}, "any": {"required"}},
+    **{"default": {"standard_only", "standard"}, "standard_only": {"default"}, "standard": {"default"}},
+    **{"none": {"disabled"}, "auto": {"summarized"}, "summarized": {"auto"}},
+    **{"length": {"max_output_tokens", "max_tokens"}, "max_tokens": {"max_output_tokens", "length"}},
+    **{"max_output_tokens": {"max_tokens", "length"}, "content_filter": {"refusal"}, "refusal": {"content_filter"}},
+    **{"tool_use": {"tool_calls", "completed"}, "tool_calls": {"tool_use", "completed"}},
+    **{"stop": {"end_turn", "completed"}, "end_turn": {"stop", "completed"}},
+}
+"""Words of one format's own -> those that say it in the others."""
+
+UNSAID = frozenset(
+    {
+        # What happens without them, too.
+        *(("n", 1), ("temperature", 1), ("top_p", 1), ("truncation", "disabled"), ("speed", "standard")),
+        *(("reasoning.context", "auto"), ("thinking.display", "omitted"), ("detail", "auto"), ("strict", True)),
+        *(("include_usage", True), ("logprobs", True), ("disable_parallel_tool_use", True), ("tool_choice", "none")),
+        *(("include[]", "message.output_text.logprobs"), ("include[]", "reasoning.encrypted_content")),
+        *(("tool_choice.allowed_tools.mode", "auto"), ("tool_choice.mode", "required")),
+    }
+)
+"""Path or its end, and a value there that is told in other words or needs no telling."""
+
+
+def vanished(source, made, losses):
+    """The leaves of the source that are neither in what was made of it nor under a declared loss."""
+    lost = [loss.path for loss in losses]
+    kept = {(isinstance(part, bool), part) for _, value in leaves(made) for part in [value, *opened(value)]}
+    texts = [part for _, part in kept if isinstance(part, str)]
+    gone = []
+
+    def is_kept(value):
+        if value in (None, "", False, 0) or any(
+            (isinstance(w, bool), w) in kept for w in [value, *SAME.get(value, ())]
+        ):
+            return True
+        return isinstance(value, str) and any(value in text for text in texts)
+
+    for path, value in leaves(source):
+        plain = re.sub(r"\[\d+\]", "[]", path)
+        unsaid = any(value == said and plain.endswith(end) for end, said in UNSAID)
+        if unsaid or plain.rpartition(".")[2] in NAMING or any(_below(path, at) for at in lost) or is_kept(value):
+            continue
+        parts = opened(value)
+        if not parts or not all(is_kept(part) for part in parts):
+            gone.append((path, value))
+    return gone
+
+
+def opened(value):
+    """What is packed in a text: arguments, what a URL holds, what a seal seals."""
+    if not isinstance(value, str):
+        return []
+    for seal in (SEAL, REDACTED):
+        if value.startswith(seal):
+            return [value.removeprefix(seal)]
+    if value.startswith(HOME):
+        packed = value.removeprefix(HOME)
+        return [leaf for _, leaf in leaves(json.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))))]
+    if value.startswith("data:"):
+        head, _, packed = value.partition(",")
+        return [base64.b64decode(packed).decode() if head.startswith("data:text") else packed]
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        return []
+    # An empty object says nothing, a number is told by itself.
+    return [leaf for _, leaf in leaves(parsed)] or [None] if isinstance(parsed, (dict, list)) else []
+
+
+def leaves(node, path=""):
+    """Path and value of everything in a JSON document that is not a list or an object."""
+    if isinstance(node, dict):
+        return [leaf for name, value in node.items() for leaf in leaves(value, f"{path}.{name}" if path else name)]
+    if isinstance(node, list):
+        return [leaf for index, value in enumerate(node) for leaf in leaves(value, f"{path}[{index}]")]
+    return [(path, node)]
+
+
+def _below(path, at):
+    return path == at or path.startswith((f"{at}.", f"{at}["))
+
+
+def stands(node, path):
+    """Whether there is something at a path."""
+    for step in re.findall(r"[^.\[\]]+", path):
+        key = int(step) if isinstance(node, list) else step
+        try:
+            node = node[key]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True
+
+
+# --- stream equals whole --------------------------------------------------------------------------------------------------
+
+
+@every_pair
+@LAW
+@given(told=answers, chance=chances)
+def test_a_bridged_stream_folds_to_the_bridged_reply(here, there, told, chance):
+    reply = answered(here, said_by(told, here))
+    whole, losses = REPLIES[here, there](reply)
+    stream = STREAMS[here, there](True)
+
+    events = [made for event in streamed(here, reply, chance) for made in stream.feed(event)] + stream.end()
+
+    FOLDS[there](events, whole)
+    assert stream.losses == losses
+
+
+def _folds_to_completion(chunks, whole):
+    choice, head = whole["choices"][0], {"id", "model", "created"}
+    message = {name: value for name, value in choice["message"].items() if value not in (None, "")}
+    expected = {"message": message, "finish_reason": choice["finish_reason"], "usage": whole["usage"]}
+
+    assert spaced(fold(chunks)) == spaced(expected)
+    assert all(chunk[name] == whole[name] for chunk in chunks for name in head)
+    assert chunks[-1]["choices"] == []
+    if all(call["type"] == "function" for call in message.get("tool_calls", [])):
+        text, calls, finish, total = sdk_fold(chunks)
+        assert (text, finish, total) == (
+            message.get("content", ""),
+            choice["finish_reason"],
+            whole["usage"]["total_tokens"],
+        )
+        assert [key for key, _ in calls] == [call["id"] for call in message.get("tool_calls", [])]
+
+
+def _folds_to_response(events, whole):
+    state = ResponseStreamState(input_tools=omit, text_format=omit)
+    for event in events:
+        state.handle_event(openai_type(type_=ResponseStreamEvent, value=copy.deepcopy(event)))
+
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    assert spaced(events[-1]["response"]) == spaced(whole)
+
+
+def _folds_to_message(events, whole):
+    snapshot, buffers = None, {}
+    for event in events:
+        typed = anthropic_type(type_=RawMessageStreamEvent, value=copy.deepcopy(event))
+        snapshot = accumulate_event(event=typed, current_snapshot=snapshot, json_bufs=buffers)
+    made = snapshot.model_dump(mode="json", exclude_none=True)
+
+    assert _message_of(events) == whole
+    # The accumulator takes the counts and the stop of a last event, and nothing else from there.
+    assert made["content"] == whole["content"]
+    assert (made["id"], made["model"], made["stop_reason"]) == (whole["id"], whole["model"], whole["stop_reason"])
+    assert all(whole["usage"][name] == count for name, count in made["usage"].items() if isinstance(count, int))
+
+
+def _message_of(events):
+    """What a plain reader makes of the events, which bring one block after another."""
+    message, text = {}, ""
+    for event in copy.deepcopy(events):
+        kind = event["type"]
+        block = message["content"][event["index"]] if kind in ("content_block_delta", "content_block_stop") else {}
+        if kind == "message_start":
+            message = event["message"]
+        elif kind == "content_block_start":
+            assert event["index"] == len(message["content"])
+            message["content"].append(event["content_block"])
+            text = ""
+        elif kind == "content_block_delta":
+            assert event["index"] == len(message["content"]) - 1
+            name, value = next((name, value) for name, value in event["delta"].items() if name != "type")
+            text += value if name == "partial_json" else ""
+            block |= {} if name == "partial_json" else {name: block[name] + value}
+        elif kind == "content_block_stop":
+            block |= event.get("content_block", {}) | ({"input": json.loads(text)} if text else {})
+        elif kind == "message_delta":
+            message |= event["delta"]
+            message["usage"] |= event["usage"]
+    assert events[-1]["type"] == "message_stop"
+    return message
+
+
+FOLDS = {"chat": _folds_to_completion, "responses": _folds_to_response, "messages": _folds_to_message}
+
+
+def spaced(node):
+    """JSON text without regard to its white space."""
+    if isinstance(node, dict):
+        return {
+            name: json.loads(value) if name == "arguments" and value else spaced(value) for name, value in node.items()
+        }
+    return [spaced(value) for value in node] if isinstance(node, list) else node
+
+
+# --- any chunking ---------------------------------------------------------------------------------------------------------
+
+
+def wire(mode, events, ending, done=True):
+    """The bytes of a stream.  Chat's events have no names and a marker behind them."""
+    blocks = []
+    for event in events:
+        lines = [] if mode == "chat" else [f"event: {event['type']}"]
+        blocks.append([*lines, f"data: {json.dumps(event, ensure_ascii=False)}"])
+    if mode == "chat" and done:
+        blocks.append(["data: [DONE]"])
+    return "".join(ending.join(block) + ending * 2 for block in blocks).encode()
+
+
+def relay(here, there):
+    bridge = None if here == there else STREAMS[here, there](True)
+    return Relay(here, there, {"content-type": "text/event-stream"}, bridge)
+
+
+def relayed(relay, chunks):
+    made = []
+    for chunk in chunks:
+        relay.settle()
+        made.append(relay.feed(chunk))
+    relay.settle()
+    return b"".join([*made, relay.end()])
+
+
+@with_itself
+@LAW
+@given(told=answers, chance=chances, ending=st.sampled_from(("\n", "\r\n", "\r")))
+def test_a_stream_is_the_same_however_its_bytes_are_cut(here, there, told, chance, ending):
+    data = wire(here, streamed(here, answered(here, said_by(told, here)), chance), ending)
+    marks = sorted(chance.randrange(len(data) + 1) for _ in range(chance.choice((1, 3, 40))))
+    chunks = [data[start:end] for start, end in zip([0, *marks], [*marks, len(data)], strict=True)]
+    if chance.random() < 0.1:
+        chunks = [data[at : at + 1] for at in range(len(data))]
+
+    assert relayed(relay(here, there), chunks) == relayed(relay(here, there), [data])
+
+
+@with_itself
+@LAW
+@given(told=answers, chance=chances, ending=st.sampled_from(("\n", "\r\n")))
+def test_a_stream_that_ends_before_its_end_is_a_fault(here, there, told, chance, ending):
+    events = streamed(here, answered(here, said_by(told, here)), chance)
+    behind = {"chat": 2, "responses": 1, "messages": 1}[here]
+    cut = events[: chance.randint(0, len(events) - behind)]
+    data = wire(here, cut, ending, done=chance.random() < 0.5)
+
+    with pytest.raises(HopFault):
+        relayed(relay(here, there), [data])
