@@ -32,6 +32,8 @@ CAPABILITY = "capability"
 """The rule of a hop that was left out because of the capability table."""
 STATE = "state"
 """The rule of a hop that was left out because the request goes on from what another endpoint keeps."""
+LOSS = "loss"
+"""The rule of a hop that was left out because its API has no place for something that the caller set."""
 BODY = "body"
 """The rule of a hop that was left out because the request is not of its own wire format: the caller's fault."""
 
@@ -237,20 +239,18 @@ def _hop(
     if own and mode == "chat":
         told, found = without_attached(told)
         losses += tuple(found)
-    body: dict[str, object] = dict(told)
+    model = _deployment(call, endpoint, spec)
+    body: dict[str, object] = dict(told) if model is None else {**told, "model": model}
     if bridge is not None and not own:
         try:
-            body, found = bridge(told)
+            body, found = bridge(body)
         except FormatError as error:
             return Skip(f"{endpoint.name}/{mode}", BODY, str(error)), ()
         losses += tuple(found)
         refused = tuple(loss for loss in losses if not loss.minor)
         if refused and call.on_loss == "error":
             listed = "; ".join(str(loss) for loss in refused)
-            return Skip(f"{endpoint.name}/{mode}", "loss", f"{mode} cannot carry {listed}"), refused
-    model = _deployment(call, endpoint, spec)
-    if model is not None:
-        body["model"] = model
+            return Skip(f"{endpoint.name}/{mode}", LOSS, f"{mode} cannot carry {listed}"), refused
     if spec is not None:
         body = with_defaults(body, mode, spec)
     if mode == "messages" and body.get("max_tokens") is None and not own:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from chatsheet_llm import errors
 from chatsheet_llm.classify import Failure
-from chatsheet_llm.dispatch import BODY, Call, Dispatch
+from chatsheet_llm.dispatch import BODY, LOSS, STATE, Call, Dispatch
 from chatsheet_llm.errors import CallError
 from chatsheet_llm.faults import Kind
 from chatsheet_llm.formats.error_bodies import bridge_error
@@ -153,8 +153,12 @@ def _made(cls: type[_E], failure: Failure, route: Route) -> _E:
     )
 
 
+_TOLD = frozenset({"closed", LOSS, STATE})
+"""The rules of hops that might have answered a call that failed."""
+
+
 def _message(failure: Failure, route: Route) -> str:
     advice = ADVICE.get(failure.fault)
-    closed = [f"{skip.hop} {skip.reason}" for skip in route.skipped if skip.rule == "closed"]
-    told = "; ".join([str(route) if route.attempts else "nothing was sent", *closed])
+    left = [f"{skip.hop} {skip.reason}" for skip in route.skipped if skip.rule in _TOLD]
+    told = "; ".join([str(route) if route.attempts else "nothing was sent", *left])
     return f"{failure.sentence.rstrip('.')}{f' ({advice})' if advice else ''} [{told}]"

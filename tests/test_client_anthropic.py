@@ -240,3 +240,20 @@ def test_an_error_has_openai_s_fields(box: Sandbox) -> None:
 
     assert {"message", "type", "param", "code"} <= set(caught.value.body)
     assert caught.value.body["type"] == "invalid_request_error"
+
+
+def test_an_error_names_the_hop_that_a_loss_kept_out_of_a_failed_call(box: Sandbox) -> None:
+    box.inject("azure", "503")
+    with (
+        ChatClient(settings(box), chain=["azure/chat", "anthropic"]) as client,
+        pytest.raises(errors.OverloadedError, match="anthropic/messages messages cannot carry seed"),
+    ):
+        hello(client, seed=7)
+
+
+def test_a_malformed_request_is_told_in_the_caller_s_words(box: Sandbox) -> None:
+    broken = {"type": "json_schema", "json_schema": {"name": "n"}}
+    with ChatClient(settings(box), chain=["anthropic"]) as client, pytest.raises(errors.BadRequestError) as caught:
+        hello(client, model=MODEL, response_format=broken)
+
+    assert caught.value.param == "response_format.json_schema.schema"

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
+from chatsheet_llm.formats.errors import FormatError
+from chatsheet_llm.formats.errors import FormatError
 from chatsheet_llm.formats.ledger import TITLES
 from chatsheet_llm.route import Loss, Mode
 
@@ -45,7 +47,10 @@ def composed(first: Tracing, second: Bridge, target: Mode) -> Bridge:
     def bridge(body: Mapping[str, object]) -> tuple[dict[str, object], list[Loss]]:
         places: dict[str, str] = {}
         pivot, early = first(body, places)
-        made, late = second(pivot)
+        try:
+            made, late = second(pivot)
+        except FormatError as error:
+            raise FormatError(origin(error.path, places), error.reason) from None
         return made, joined(early, late, places, target)
 
     return bridge

@@ -170,6 +170,8 @@ def _responses(body: Mapping[str, object]) -> Iterator[Seal]:
 
 def _item(at: Path, item: Mapping[str, object]) -> Iterator[Seal]:
     kind = item.get("type", "message" if "role" in item else "item_reference")
+    if not isinstance(kind, str):
+        return
     for field in ("content", "output"):
         for number, part in enumerate(_list(item.get(field))):
             for token in _strings(part, ("file_id",)):

@@ -194,3 +194,8 @@ def test_a_reply_is_remembered_by_its_ids_and_seals(mode, reply, found):
 )
 def test_an_event_of_text_alone_is_not_looked_at(mode, event):
     assert not tells(mode, event)
+
+
+@pytest.mark.parametrize("kind", [{"a": 1}, ["x"], 7, None])
+def test_an_item_of_an_impossible_type_holds_no_state(kind):
+    assert seals("responses", {"input": [{"type": kind, "role": "user", "id": "x"}]}) == []
