@@ -18,7 +18,7 @@ from chatsheet_llm.dispatch import RESTARTABLE, Call
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.drive import Trail
 from chatsheet_llm.endpoints import Endpoint, Outgoing
-from chatsheet_llm.formats import REPLIES, STREAMS, FormatError
+from chatsheet_llm.formats import REPLIES, STREAMS
 from chatsheet_llm.formats.state import tells, tokens
 from chatsheet_llm.formats.watch import is_answer, reply_error
 from chatsheet_llm.network import limit, timeouts
@@ -26,7 +26,7 @@ from chatsheet_llm.origins import NOBODY, Origins
 from chatsheet_llm.plan import Send
 from chatsheet_llm.report import interrupted
 from chatsheet_llm.route import Mode
-from chatsheet_llm.streams import AsyncBody, HopFault, Relay, SyncBody
+from chatsheet_llm.streams import MALFORMED, AsyncBody, HopFault, Relay, SyncBody
 
 _TIMEOUTS = frozenset({"connect_timeout", "read_timeout", "write_timeout"})
 _NOT_OURS = frozenset(
@@ -171,7 +171,7 @@ class Exchange:
         if mode != caller:
             try:
                 bridged, losses = REPLIES[mode, caller](body)
-            except FormatError:
+            except MALFORMED:
                 raise HopFault(_protocol("schema", response)) from None
             self.trail.losses.append(losses)
             self._learn_made(bridged)

@@ -23,7 +23,13 @@ from chatsheet_llm.network import limit
 from chatsheet_llm.route import Mode
 
 DRAIN = 0.25
-"""Seconds to read on after the terminal event, so that the connection can be used again."""
+"""Seconds to read on after the last word, so that the connection can be used again."""
+LINGER = 5.0
+"""Seconds to wait for what may follow a whole answer before its last word: usage, a note of the filter, ``[DONE]``."""
+
+
+MALFORMED = (FormatError, TypeError, KeyError)
+"""What an event of a shape that nobody foresaw may raise in a bridge, beside what the bridge raises itself."""
 
 
 class HopFault(Exception):
@@ -54,6 +60,7 @@ class Relay:
         learn_made: Callable[[Mapping[str, object]], None] | None = None,
     ) -> None:
         self.committed = False
+        self._mode = mode
         self._caller = caller
         self._headers = headers
         self._bridge = bridge
@@ -64,6 +71,7 @@ class Relay:
         self._bare_failure = False
         self._events = 0
         self._late: HopFault | None = None
+        self._done = False
 
     @property
     def partial(self) -> str:
@@ -75,6 +83,11 @@ class Relay:
         """Whether the terminal event was seen."""
         return self._watch.whole
 
+    @property
+    def finished(self) -> bool:
+        """Whether the hop has said its last word: ``[DONE]`` for chat, the terminal event for the other formats."""
+        return self.whole and (self._done or self._mode != "chat")
+
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes and return what they give for the caller; may be empty."""
         try:
@@ -84,7 +97,8 @@ class Relay:
         made = []
         try:
             for event in events:
-                made.append(self._pass(event))
+                if not self.finished:
+                    made.append(self._pass(event))
         except HopFault as fault:
             if not self.committed:
                 raise
@@ -104,7 +118,7 @@ class Relay:
             raise self._fault("truncated" if self._events or self._named_stream else "no_stream")
         try:
             rest = self._encoded(self._bridge.end()) if self._bridge is not None else b""
-        except FormatError:
+        except MALFORMED:
             raise self._fault("bad_event") from None
         # Written by us, after the proof of wholeness: gateways leave it out, or send it after a cut.
         return rest + encode(Event(None, DONE)) if self._caller == "chat" else rest
@@ -118,6 +132,7 @@ class Relay:
         self._events += 1
         if event.data.startswith(DONE):
             self._watch.done()
+            self._done = True
             return b""
         try:
             parsed: object = json.loads(event.data)
@@ -125,6 +140,12 @@ class Relay:
             parsed = None
         if not isinstance(parsed, Mapping):
             raise self._fault("bad_event")
+        try:
+            return self._judged(event, parsed)
+        except MALFORMED:
+            raise self._fault("bad_event") from None
+
+    def _judged(self, event: Event, parsed: Mapping[str, object]) -> bytes:
         sight = self._watch.see(parsed)
         if sight == "error":
             if parsed.get("type") == "response.failed" and not event_error(parsed):
@@ -138,10 +159,7 @@ class Relay:
             self._learn(parsed)
         if self._bridge is None:
             return encode(event)
-        try:
-            return self._encoded(self._bridge.feed(parsed))
-        except FormatError:
-            raise self._fault("bad_event") from None
+        return self._encoded(self._bridge.feed(parsed))
 
     def _encoded(self, events: Sequence[Mapping[str, object]]) -> bytes:
         if self._learn_made is not None:
@@ -174,6 +192,12 @@ class _Body:
         self._broken = broken
         self._head: list[bytes] = []
         self._over = False
+        self._exhausted = False
+
+    @property
+    def _patience(self) -> float:
+        """How long to wait for the next bytes, in seconds."""
+        return min(self._idle, LINGER) if self._relay.whole else self._idle
 
     def _failure(self, error: Exception) -> Failure | None:
         if isinstance(error, HopFault):
@@ -214,7 +238,7 @@ class SyncBody(_Body, httpx2.SyncByteStream):
         yield b"".join(self._head)
         while not self._over:
             try:
-                with limit(time.monotonic() + self._idle):
+                with limit(time.monotonic() + self._patience):
                     made = self._next()
             except Exception as error:  # noqa: BLE001  what is no fault of the hop is raised as it is
                 self._upstream.close()
@@ -228,7 +252,7 @@ class SyncBody(_Body, httpx2.SyncByteStream):
 
     def close(self) -> None:
         """Give the connection back: at once where the stream is whole, else by closing it."""
-        if self._relay.whole and not self._over:
+        if self._relay.whole and not self._exhausted:
             # The answer is whole: a fault behind it only costs the connection.
             with contextlib.suppress(Exception), limit(time.monotonic() + DRAIN):
                 for _ in self._chunks:
@@ -237,7 +261,14 @@ class SyncBody(_Body, httpx2.SyncByteStream):
 
     def _next(self) -> bytes:
         self._relay.settle()
-        chunk = next(self._chunks, None)
+        chunk = None
+        if not self._relay.finished:
+            try:
+                chunk = next(self._chunks, None)
+                self._exhausted = chunk is None
+            except Exception:
+                if not self._relay.whole:
+                    raise
         if chunk is None:
             self._over = True
             return self._relay.end()
@@ -282,7 +313,7 @@ class AsyncBody(_Body, httpx2.AsyncByteStream, AsyncIterator[bytes]):
             return made
         while not self._over:
             try:
-                with limit(time.monotonic() + self._idle):
+                with limit(time.monotonic() + self._patience):
                     made = await self._next()
             except Exception as error:  # noqa: BLE001  what is no fault of the hop is raised as it is
                 await self._upstream.aclose()
@@ -296,7 +327,7 @@ class AsyncBody(_Body, httpx2.AsyncByteStream, AsyncIterator[bytes]):
 
     async def aclose(self) -> None:
         """Give the connection back: at once where the stream is whole, else by closing it."""
-        if self._relay.whole and not self._over:
+        if self._relay.whole and not self._exhausted:
             # The answer is whole: a fault behind it only costs the connection.
             with contextlib.suppress(Exception), limit(time.monotonic() + DRAIN):
                 async for _ in self._chunks:
@@ -305,7 +336,14 @@ class AsyncBody(_Body, httpx2.AsyncByteStream, AsyncIterator[bytes]):
 
     async def _next(self) -> bytes:
         self._relay.settle()
-        chunk = await anext(self._chunks, None)
+        chunk = None
+        if not self._relay.finished:
+            try:
+                chunk = await anext(self._chunks, None)
+                self._exhausted = chunk is None
+            except Exception:
+                if not self._relay.whole:
+                    raise
         if chunk is None:
             self._over = True
             return self._relay.end()

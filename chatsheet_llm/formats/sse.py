@@ -21,7 +21,8 @@ class Decoder:
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._pieces: list[bytes] = []
+        self._last = b""
         self._after_cr = False
 
     def feed(self, chunk: bytes) -> list[Event]:
@@ -33,13 +34,19 @@ class Decoder:
         if b"\r" in chunk:
             self._after_cr = chunk.endswith(b"\r")
             chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *whole, self._rest = (self._rest + chunk).split(b"\n\n")
+        if b"\n\n" not in self._last + chunk:
+            # Joined only when it is whole: an event of megabytes comes in hundreds of pieces.
+            self._pieces.append(chunk)
+            self._last = chunk[-1:] or self._last
+            return []
+        *whole, rest = b"".join([*self._pieces, chunk]).split(b"\n\n")
+        self._pieces, self._last = [rest], rest[-1:]
         return [event for block in whole if (event := _event(block)) is not None]
 
     @property
     def half(self) -> bool:
         """Whether bytes of an unfinished event are left."""
-        return bool(self._rest.strip())
+        return any(piece.strip() for piece in self._pieces)
 
 
 def _event(block: bytes) -> Event | None:

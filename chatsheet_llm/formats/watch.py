@@ -35,8 +35,8 @@ class ChatWatch:
     def __init__(self) -> None:
         self.whole = False
         self.text: list[str] = []
-        self._open: set[object] = set()
-        self._finished: set[object] = set()
+        self._open: set[str] = set()
+        self._finished: set[str] = set()
 
     def see(self, event: Mapping[str, object]) -> Sight:
         """Judge the next chunk."""
@@ -47,14 +47,15 @@ class ChatWatch:
         for choice in choices if isinstance(choices, Sequence) else ():
             if not isinstance(choice, Mapping):
                 continue
-            index = choice.get("index", 0)
+            index = str(choice.get("index", 0))
             delta = choice.get("delta")
             if isinstance(delta, Mapping):
-                if isinstance(said := delta.get("content"), str) and said and index == 0:
+                if delta:
+                    self._open.add(index)
+                if isinstance(said := delta.get("content"), str) and said and index == "0":
                     self.text.append(said)
                 if any(delta.get(key) for key in _CHAT_CONTENT):
                     content = True
-                    self._open.add(index)
             if choice.get("finish_reason"):
                 self._finished.add(index)
         self.whole = bool(self._finished) and self._open <= self._finished

@@ -1,0 +1,152 @@
+"""Behind the last word of a stream: what breaks or lingers there costs a connection and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from client_cases import hello, text_of
+from test_streams import CHAT, MESSAGES, RESPONSES, TEXT
+
+from chatsheet_llm import AsyncChatClient, ChatClient, Settings, errors, route_of, streams
+from chatsheet_llm.formats.sse import Decoder
+
+STREAMS = {"chat": CHAT, "responses": RESPONSES, "messages": MESSAGES}
+WITHOUT_DONE = CHAT.replace(b"data: [DONE]\n\n", b"")
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+LINGERS = 20.0
+
+
+@contextmanager
+def server(stream: bytes, ending: str) -> Iterator[str]:
+    """Answer one request with a stream, then reset the connection or leave it open."""
+    over = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            asked = b""
+            while b"\r\n\r\n" not in asked:
+                asked += connection.recv(65536)
+            connection.sendall(HEAD + b"%x\r\n%s\r\n" % (len(stream), stream))
+            if ending == "reset":
+                # So that the bytes are read before the reset comes.
+                time.sleep(0.1)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            else:
+                over.wait(LINGERS)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        over.set()
+        thread.join(5)
+        listener.close()
+
+
+def chain_for(mode: str, url: str) -> tuple[Settings, str]:
+    """Settings and the hop for a server that speaks one API."""
+    if mode == "messages":
+        return Settings(_env_file=None, anthropic_base_url=url, anthropic_api_key="k"), "anthropic"
+    return Settings(_env_file=None, openai_base_url=f"{url}/v1", openai_api_key="k"), f"openai/{mode}"
+
+
+CASES = [*STREAMS.items(), ("chat", WITHOUT_DONE)]
+endings = pytest.mark.parametrize("ending", ["reset", "linger"])
+every_case = pytest.mark.parametrize(("mode", "stream"), CASES, ids=[*STREAMS, "chat without DONE"])
+
+
+@endings
+@every_case
+def test_a_whole_answer_is_a_success_whatever_comes_of_its_connection(
+    mode: str, stream: bytes, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "LINGER", 0.3)
+    with server(stream, ending) as url:
+        settings, hop = chain_for(mode, url)
+        with ChatClient(settings, chain=[hop]) as client:
+            given = hello(client, model="m", stream=True)
+            began = time.monotonic()
+            chunks = list(given)
+            took = time.monotonic() - began
+            again = client.health()
+
+    assert text_of(chunks) == TEXT
+    assert chunks[-1].choices == [] or chunks[-1].choices[0].finish_reason == "stop"
+    assert route_of(given).hop is not None
+    assert took < LINGERS / 4
+    assert "open" not in str(again)
+
+
+@endings
+def test_the_asynchronous_client_does_the_same(ending: str) -> None:
+    async def call(url: str) -> str:
+        settings, hop = chain_for("chat", url)
+        async with AsyncChatClient(settings, chain=[hop]) as client:
+            return text_of([chunk async for chunk in await hello(client, model="m", stream=True)])
+
+    with server(CHAT, ending) as url:
+        assert asyncio.run(call(url)) == TEXT
+
+
+def test_a_reset_before_the_last_word_is_an_interruption() -> None:
+    half = CHAT[: CHAT.index(b'"stop"')]
+    with server(half[: half.rindex(b"\n\n") + 2], "reset") as url:
+        settings, hop = chain_for("chat", url)
+        with ChatClient(settings, chain=[hop]) as client, pytest.raises(errors.StreamInterrupted):
+            list(hello(client, model="m", stream=True))
+
+
+def test_what_comes_behind_the_last_word_is_not_read() -> None:
+    made = streams.Relay("chat", "chat", {}, None)
+    given = made.feed(CHAT + b"data: {broken\n\n")
+    made.settle()
+
+    assert made.finished
+    assert (given + made.end()).count(b"[DONE]") == 1
+
+
+def test_a_choice_that_has_only_begun_keeps_a_stream_open() -> None:
+    begun = b"".join(
+        b'data: {"choices": [{"index": %d, "delta": {"role": "assistant"}}]}\n\n' % index for index in (0, 1)
+    )
+    made = streams.Relay("chat", "chat", {}, None)
+    made.feed(begun + b'data: {"choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": "stop"}]}\n\n')
+
+    with pytest.raises(streams.HopFault):
+        made.end()
+
+
+@pytest.mark.parametrize("mode", STREAMS)
+@pytest.mark.parametrize("odd", [{"choices": [{"index": [1], "delta": {"content": "x"}}]}, {"type": ["x"]}])
+def test_a_shape_that_nobody_foresaw_is_the_hop_s_fault(mode: str, odd: object) -> None:
+    from chatsheet_llm.formats import STREAMS as BRIDGES
+
+    for caller in ("chat", "responses", "messages"):
+        bridge = None if caller == mode else BRIDGES[mode, caller](True)
+        made = streams.Relay(mode, caller, {}, bridge)
+        try:
+            made.feed(f"data: {odd!r}\n\n".replace("'", '"').encode())
+            made.settle()
+            made.end()
+        except streams.HopFault:
+            continue
+
+
+def test_the_pieces_of_a_long_event_are_joined_once() -> None:
+    decoder = Decoder()
+    for _ in range(100):
+        decoder.feed(b"data: x"[:7])
+
+    assert len(decoder._pieces) == 100
+    assert [event.data for event in decoder.feed(b"\n\n")] == ["x" + "data: x" * 99]
+    assert not decoder.half
