@@ -68,7 +68,7 @@ def messages_to_responses_reply(
     response |= {"status": "incomplete" if reason else "completed", "output": items}
     if reason:
         response["incomplete_details"] = {"reason": reason}
-        places |= {"incomplete_details": "stop_reason", "status": "stop_reason"}
+        places |= dict.fromkeys(("incomplete_details", "incomplete_details.reason", "status"), "stop_reason")
         if items and items[-1]["type"] in ("message", "function_call"):
             items[-1]["status"] = "incomplete"
     calls = any(block.get("type") == "tool_use" for _, block in blocks)
@@ -236,10 +236,12 @@ def _annotation(citation: Mapping[str, object], end: int, path: str, ledger: Led
 
 def _incomplete_reason(stop_reason: object, ledger: Ledger) -> str | None:
     """Why the answer is not whole; None where it is, or where nothing was said."""
-    if stop_reason is None or stop_reason in COMPLETE:
+    if stop_reason is None:
         return None
     if not isinstance(stop_reason, str):
         raise FormatError("stop_reason", f"must be a string, not {named(stop_reason)}")
+    if stop_reason in COMPLETE:
+        return None
     if stop_reason not in INCOMPLETE:
         ledger.lose("stop_reason", f"Responses has no {named(stop_reason)}, it is the reason of an incomplete answer")
     return INCOMPLETE.get(stop_reason, stop_reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import ClassVar, NamedTuple
 
-from chatsheet_llm.formats.errors import FormatError, elements, mapping, objects, string
+from chatsheet_llm.formats.errors import FormatError, elements, mapping, named, objects, string
 from chatsheet_llm.formats.ledger import Object, is_nothing
 from chatsheet_llm.formats.responses_messages_items import Block, ItemEvents
 from chatsheet_llm.formats.responses_messages_reply import ITEM_KINDS, messages_to_responses_reply, opening
@@ -70,28 +70,34 @@ class MessagesToResponsesStream:
 
     def _start_block(self, event: Mapping[str, object]) -> None:
         given = mapping(event.get("content_block"), "content_block")
-        known = self._by_index.get(event.get("index"))
+        index = _index(event)
+        known = self._by_index.get(index)
         if known is not None and known.open:
             if known.started == given:
                 return
             self._out.stop(known)
-        self._begin(event.get("index"), given)
+        self._begin(index, given)
 
     def _delta(self, event: Mapping[str, object]) -> None:
         delta = mapping(event.get("delta"), "delta")
         kind = string(delta, "type", "delta")
-        row = _DELTAS.get(kind)
+        row, block = _DELTAS.get(kind), self._by_index.get(_index(event))
         if row is None:
-            self._note(kind, "this delta is not known, its meaning is lost")
+            if block is None or not block.open:
+                self._note(kind, "this delta is not known, its meaning is lost")
+                return
+            # Attached to its block, where the end of the stream lists it.
+            block.content["deltas"] = [*elements(block.content.get("deltas") or [], "deltas"), dict(delta)]
             return
-        block = self._by_index.get(event.get("index"))
         if block is None or not block.open:
             if row.begins is None:
                 self._note(kind, "belongs to no block that has begun and not ended, it is lost")
                 return
-            block = self._begin(event.get("index"), row.begins)
+            block = self._begin(_index(event), row.begins)
         if not row.fits(string(block.content, "type", block.path)):
             self._note(kind, "is not for a block of this type, it is lost")
+            return
+        if all(delta.get(field) is None for field in row.fields):
             return
         self._GROWS[kind](self, block, delta)
         for name, value in delta.items():
@@ -99,7 +105,7 @@ class MessagesToResponsesStream:
                 self._note(f"{kind}.{name}", f"Responses has no place for {name!r} here")
 
     def _stop_block(self, event: Mapping[str, object]) -> None:
-        block = self._by_index.get(event.get("index"))
+        block = self._by_index.get(_index(event))
         if block is not None and block.open:
             self._out.stop(block)
 
@@ -193,6 +199,13 @@ class MessagesToResponsesStream:
         "input_json_delta": _write,
         "compaction_delta": _compact,
     }
+
+
+def _index(event: Mapping[str, object]) -> int | None:
+    index = event.get("index")
+    if index is not None and not isinstance(index, int):
+        raise FormatError("index", f"must be an integer, not {named(index)}")
+    return index
 
 
 class _Row(NamedTuple):

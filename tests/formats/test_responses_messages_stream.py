@@ -557,7 +557,8 @@ def test_what_has_no_meaning_here_is_listed_once_and_stops_nothing(path):
     events, stream = run(*given)
 
     assert final(events)["output"][0]["content"][0]["text"] == "Hello"
-    assert [(loss.format, loss.path) for loss in stream.losses] == [("responses", path)]
+    told = "content[0].deltas" if path == "future_delta" else path
+    assert [(loss.format, loss.path) for loss in stream.losses] == [("responses", told)]
 
 
 def test_what_comes_after_the_end_is_listed():
@@ -693,3 +694,39 @@ def test_every_event_of_a_recorded_stream_is_valid(streams):
 
     assert wrong == []
     assert len(counts) == 17
+
+
+def test_the_deltas_of_a_block_that_nobody_knows_stand_on_it():
+    zing = {"type": "zing", "v": 0}
+    deltas = [{"type": "zing_delta", "v": number} for number in (1, 2)]
+    told = [{"type": "content_block_delta", "index": 0, "delta": delta} for delta in deltas]
+    begun = {"type": "content_block_start", "index": 0, "content_block": zing}
+    events, stream = run(start(), begun, *told, {"type": "content_block_stop", "index": 0}, changed(), END)
+
+    assert final(events)["output"][0]["deltas"] == deltas
+    assert [loss.path for loss in stream.losses] == ["content[0]"]
+
+
+@pytest.mark.parametrize("delta", [{"type": "text_delta", "text": None}, {"type": "text_delta"}])
+def test_a_delta_without_a_text_says_nothing_and_breaks_nothing(delta):
+    odd = {"type": "content_block_delta", "index": 0, "delta": delta}
+    events, stream = run(start(), *TEXT[:2], odd, *TEXT[2:], changed(), END)
+
+    assert final(events)["output"][0]["content"][0]["text"] == "Hello"
+    assert stream.losses == []
+
+
+@pytest.mark.parametrize("odd", [[1], {"a": 1}, "x", 1.5])
+@pytest.mark.parametrize("kind", ["content_block_start", "content_block_delta", "content_block_stop"])
+def test_an_index_that_is_none_is_refused(kind, odd):
+    delta = {"type": "text_delta", "text": "x"}
+    event = {"type": kind, "index": odd, "delta": delta, "content_block": {"type": "text"}}
+
+    with pytest.raises(FormatError, match="index"):
+        run(start(), event)
+
+
+@pytest.mark.parametrize("reason", [["x"], {"a": 1}, 7])
+def test_a_stop_reason_that_is_no_word_is_refused(reason):
+    with pytest.raises(FormatError, match="stop_reason"):
+        messages_to_responses_reply({"id": "m", "content": [], "stop_reason": reason})
