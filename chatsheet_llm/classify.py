@@ -13,7 +13,7 @@ from chatsheet_llm.hints import hint_in_text
 from chatsheet_llm.hints import retry_after as retry_after
 from chatsheet_llm.redact import redact as redact
 from chatsheet_llm.redact import redacted
-from chatsheet_llm.route import SendState
+from chatsheet_llm.route import Mode, SendState
 
 _SAFE_HEADERS = re.compile(
     r"(retry-after|x-ratelimit-|anthropic-ratelimit-|x-request-id|apim-request-id|request-id|x-ms-region|x-should-retry"
@@ -42,6 +42,8 @@ class Failure:
     request_id: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: object = None
+    mode: Mode | None = None
+    """The API that failed, where it is known."""
     blames: bool = True
     """Whether the failure domain is to blame: not where the caller gave the attempt hardly any time."""
 

@@ -310,7 +310,12 @@ class _Facade(Generic[_Http]):
         call, _ = self._call(options, stream, math.inf)
         core = self._core
         return dispatch(
-            call, endpoints=core.endpoints, registry=core.registry, chain=self._choices.chain, known=core.unconfigured
+            call,
+            endpoints=core.endpoints,
+            registry=core.registry,
+            chain=self._choices.chain,
+            known=core.unconfigured,
+            origins=core.origins,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Literal, Protocol
 
@@ -98,6 +98,8 @@ class Hop:
     """One stop of the chain for one request: where, in which API, with which body, and why.
 
     ``body`` is the JSON to send (None for a request without one); ``losses`` what the mode's format could not hold.
+    ``only_after`` names the fault of the hop before it without which this one is not tried: the same hop, without the
+    state that it was taken to know.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Hop:
     max_attempts: int = 2
     body: Mapping[str, object] | None = None
     losses: tuple[Loss, ...] = ()
+    only_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ def dispatch(
     # The table is a hint: where heeding it leaves no hop, the hops it would leave out are tried after all.
     for heed in (True, False):
         hops, skipped, lost = [], [], []
-        homes = Homes.of(call.format, call.path, call.body, origins)
+        homes = Homes.of(call.format, call.path, call.body, origins, endpoints)
         for entry in _expanded(entries, registry):
             name, wanted = parse_hop(entry, endpoints, known)
             if name not in endpoints:
@@ -158,6 +161,9 @@ def dispatch(
             if isinstance(made, Hop):
                 if all(made.surface != hop.surface for hop in hops):
                     hops.append(made)
+                    if homes.guessed:
+                        other = _hop(call, entry, endpoints[name], wanted, spec, homes, heed=heed, bare=True)
+                        hops.extend(_bare(made, other))
                 continue
             skip, losses = made
             skipped.append(skip)
@@ -201,14 +207,14 @@ def _expanded(entries: Iterable[str], registry: Registry) -> Iterable[str]:
 
 def _hop(
     call: Call, entry: str, endpoint: Reachable, wanted: Mode | None, spec: ModelSpec | None, homes: Homes, *,
-    heed: bool,
+    heed: bool, bare: bool = False,
 ) -> Hop | tuple[Skip, tuple[Loss, ...]]:  # fmt: skip
     if call.format is None:
         reason = endpoint.refuses(call.path, None)
         if reason is not None:
             return Skip(entry, "path", reason), ()
-        if homes.foreign(None, endpoint.origin):
-            return Skip(entry, STATE, "only the endpoint that made it knows it"), ()
+        for seal in homes.foreign(None, endpoint.origin):
+            return Skip(entry, STATE, f"{seal.path or seal.token!r}: {_told(homes.maker(seal))}"), ()
         model = _deployment(call, endpoint, spec)
         named = {**call.body, "model": model} if call.body is not None and model is not None else call.body
         return _made(endpoint, None, model, "path is passed through", named, (), call.path.split("/")[1])
@@ -226,12 +232,15 @@ def _hop(
     bridge = BRIDGES.get((call.format, mode))
     if mode != call.format and bridge is None:
         return Skip(f"{endpoint.name}/{mode}", "bridge", f"no bridge from {call.format} to {mode} requests"), ()
-    foreign = homes.foreign(mode, endpoint.origin)
+    foreign = homes.foreign(mode, endpoint.origin, guess=not bare)
     own = mode == call.format
+    if mode != "responses":
+        # Only Responses knows ids of items; elsewhere they name nothing.
+        foreign = [seal for seal in foreign if seal.at[-1:] != ("id",)]
     if own and mode == "chat":
         # What a bridge attached is taken out as a whole, below.
         foreign = [seal for seal in foreign if seal.home in (None, "chat")]
-    needed = tuple(Loss(mode, seal.path, "only the endpoint that made it knows it") for seal in foreign if seal.holds)
+    needed = tuple(Loss(mode, seal.path, _told(homes.maker(seal))) for seal in foreign if seal.holds)
     if needed:
         return Skip(f"{endpoint.name}/{mode}", STATE, "; ".join(map(str, needed))), needed
     told, found = without(call.body or {}, foreign, mode)
@@ -259,6 +268,16 @@ def _hop(
         reason = f"Messages must have a limit; {MESSAGES_LIMIT} tokens were set, as neither the call nor the model did"
         losses += (Loss("messages", name, reason, minor=True),)
     return _made(endpoint, mode, model, rule, body, losses)
+
+
+def _bare(hop: Hop, bare: Hop | tuple[Skip, tuple[Loss, ...]]) -> Iterable[Hop]:
+    """Yield the hop without state whose maker nobody remembers, for where it was not this one after all."""
+    if isinstance(bare, Hop) and bare.body != hop.body:
+        yield replace(bare, rule=f"{hop.rule}, if it does not know the state of an earlier reply", only_after="state")
+
+
+def _told(maker: str | None) -> str:
+    return f"only endpoint {maker!r}, which made it, knows it" if maker else "only the endpoint that made it knows it"
 
 
 def _made(

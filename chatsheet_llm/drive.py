@@ -148,8 +148,9 @@ def run(steps: Steps, send: Callable[[Send], _T], trail: Trail) -> _T:
             try:
                 answer = send(step)
             except HopFault as fault:
-                trail.failed(step, fault.failure)
-                step = steps.throw(Failed(fault.failure))
+                failure = replace(fault.failure, mode=step.hop.mode)
+                trail.failed(step, failure)
+                step = steps.throw(Failed(failure))
             else:
                 next(steps, None)
                 return answer
@@ -172,8 +173,9 @@ async def arun(
             try:
                 answer = await send(step)
             except HopFault as fault:
-                trail.failed(step, fault.failure)
-                step = steps.throw(Failed(fault.failure))
+                failure = replace(fault.failure, mode=step.hop.mode)
+                trail.failed(step, failure)
+                step = steps.throw(Failed(failure))
             else:
                 next(steps, None)
                 return answer

@@ -180,8 +180,8 @@ class Exchange:
         return self._handed_on(response, content, "application/json")
 
     def _made(self, step: Send, response: httpx2.Response) -> None:
-        """Remember who keeps what a request that is not bridged made: a file, a conversation, a vector store."""
-        if self.call.method.upper() == "POST" and "json" in response.headers.get("content-type", ""):
+        """Remember who keeps what a request that is not bridged made or read: a file, a response, its items."""
+        if "json" in response.headers.get("content-type", ""):
             with contextlib.suppress(HopFault):
                 self.origins.remember(tokens("responses", self._json(response)), step.hop.origin)
 
@@ -231,7 +231,7 @@ class Exchange:
     def _broken(self, step: Send, failure: Failure, said: str) -> Exception:
         self.trail.broke(failure)
         self.domains.failed(step.hop, failure)
-        return interrupted(failure, self.trail.route(), said)
+        return interrupted(replace(failure, mode=step.hop.mode), self.trail.route(), said)
 
     # --- both
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+from urllib.parse import unquote
 
 from typing_extensions import Self
 
@@ -10,32 +12,88 @@ from chatsheet_llm.formats.state import Seal, seals
 from chatsheet_llm.origins import Origins
 from chatsheet_llm.route import Mode
 
+READ_AS_RESPONSES = ("/responses/compact", "/responses/input_tokens")
+"""Paths that are passed through and whose bodies hold what a Responses request holds."""
+
+
+class Placed(Protocol):
+    """What is asked of an endpoint here."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def modes(self) -> tuple[Mode, ...]: ...
+    @property
+    def origin(self) -> str: ...
+
 
 class Homes:
     """The state in one request, and where each piece is at home.
 
-    What nobody remembers the maker of is taken for the work of the first hop of the chain that speaks its format.
+    What nobody remembers the maker of is taken for the work of the first hop of the chain that speaks its format; a
+    file, for the work of the first that keeps files for OpenAI's client, where there is one.
     """
 
-    def __init__(self, state: Sequence[Seal], origins: Origins | None) -> None:
+    def __init__(
+        self, state: Sequence[Seal], origins: Origins | None, endpoints: Mapping[str, Placed] | None = None
+    ) -> None:
         self._state = [(seal, origins.of(seal.token) if origins is not None else None) for seal in state]
         self._first: dict[Mode | None, str] = {}
+        self._names = {endpoint.origin: endpoint.name for endpoint in (endpoints or {}).values()}
+        self._only_messages = all(endpoint.modes == ("messages",) for endpoint in (endpoints or {}).values())
+
+    @property
+    def guessed(self) -> bool:
+        """Whether there is state whose maker nobody remembers and that can be taken out."""
+        return any(made_by is None and not seal.holds for seal, made_by in self._state)
 
     @classmethod
-    def of(cls, caller: Mode | None, path: str, body: Mapping[str, object] | None, origins: Origins | None) -> Self:
-        """Return them for a request: from its body, or from an id in a path that is passed through."""
+    def of(
+        cls,
+        caller: Mode | None,
+        path: str,
+        body: Mapping[str, object] | None,
+        origins: Origins | None,
+        endpoints: Mapping[str, Placed] | None = None,
+    ) -> Self:
+        """Return them for a request: from its body, or, where it is passed through, from every id that is known."""
         if caller is not None:
-            return cls(seals(caller, body or {}), origins)
-        named = path.strip("/").split("/")[1:2]
-        # An id that nobody remembers goes where the chain begins, as any other path.
-        known = [name for name in named if origins is not None and origins.of(name) is not None]
-        return cls([Seal((), name, None, holds=True) for name in known], origins)
+            return cls(seals(caller, body or {}), origins, endpoints)
+        found = [Seal((), unquote(name), None, holds=True) for name in path.strip("/").split("/")[1:]]
+        found += list(_named(body or {}, ()))
+        if path.startswith(READ_AS_RESPONSES):
+            found += seals("responses", body or {})
+        known = [seal for seal in found if origins is not None and origins.of(seal.token) is not None]
+        return cls([Seal(seal.at, seal.token, None, holds=True) for seal in known], origins, endpoints)
 
-    def foreign(self, mode: Mode | None, origin: str) -> list[Seal]:
-        """Return the state that may not go to this hop.  To be asked in the order of the chain."""
-        for known in (mode, None):
-            self._first.setdefault(known, origin)
-        return [seal for seal, made_by in self._state if not self._at_home(seal, made_by, mode, origin)]
+    def foreign(self, mode: Mode | None, origin: str, *, guess: bool = True) -> list[Seal]:
+        """Return the state that may not go to this hop.  To be asked in the order of the chain.
 
-    def _at_home(self, seal: Seal, made_by: str | None, mode: Mode | None, origin: str) -> bool:
+        Without ``guess``, state whose maker nobody remembers is foreign too, unless the request needs it.
+        """
+        self._first.setdefault(mode, origin)
+        if mode != "messages" or self._only_messages:
+            self._first.setdefault(None, origin)
+        return [seal for seal, made_by in self._state if not self._at_home(seal, made_by, mode, origin, guess)]
+
+    def maker(self, seal: Seal) -> str | None:
+        """Return the name of the endpoint that made it, where that is remembered and configured."""
+        made_by = next((made_by for known, made_by in self._state if known is seal), None)
+        return self._names.get(made_by) if made_by is not None else None
+
+    def _at_home(self, seal: Seal, made_by: str | None, mode: Mode | None, origin: str, guess: bool) -> bool:
+        if made_by is None and not guess and not seal.holds:
+            return False
         return seal.home in (None, mode) and (made_by or self._first.get(seal.home)) == origin
+
+
+def _named(node: object, at: tuple[str | int, ...]) -> Iterator[Seal]:
+    """Every text of a body that stands where an id stands."""
+    if isinstance(node, Mapping):
+        for name, value in node.items():
+            yield from _named(value, (*at, str(name)))
+    elif isinstance(node, (list, tuple)):
+        for index, value in enumerate(node):
+            yield from _named(value, (*at, index))
+    elif isinstance(node, str) and any(str(step).endswith(("id", "ids")) for step in at[-2:]):
+        yield Seal(at, node, None, holds=True)

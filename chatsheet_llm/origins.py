@@ -34,8 +34,12 @@ class Origins:
 
     def of(self, token: str) -> str | None:
         """Return the origin that made it, or None where that is not known: another process may have asked for it."""
+        digest = _digest(token)
         with self._lock:
-            return self._known.get(_digest(token))
+            # What is still in use is not the oldest.
+            if digest in self._known:
+                self._known.move_to_end(digest)
+            return self._known.get(digest)
 
     def __len__(self) -> int:
         return len(self._known)

@@ -183,7 +183,10 @@ class _Plan:
         self.domains.failed(hop, failure)
         seen.failures.append(failure)
         state = self._retry_state(failure)
-        if row.move == "none" or self.policy.stop(state):
+        stops = self.policy.stop(state)
+        if not stops and (other := self._other_form(hop, failure)) is not None and self.domains.enter(other):
+            return other
+        if row.move == "none" or stops:
             raise self.gave_up()
         if failure.send_state in ("ambiguous", "committed"):
             seen.ambiguous += 1
@@ -220,6 +223,7 @@ class _Plan:
 
     def choose(self, hops: Sequence[Hop]) -> Generator[Wait, None, Hop]:
         """Choose a hop that is open; where none is, probe one early, or wait for a time that a server named."""
+        hops = [hop for hop in hops if hop.only_after is None]
         found = self._open(hops)
         return (
             found if found is not None else (yield from self._wait_for([h for h in hops if self.domains.throttled(h)]))
@@ -265,7 +269,16 @@ class _Plan:
             yield from self._sleep(pause, "rate limited")
         raise self.gave_up()
 
+    def _other_form(self, hop: Hop, failure: Failure) -> Hop | None:
+        """The same hop as it is to be asked after just this fault, once; the provider has done no work yet."""
+        if hop.only_after is not None:
+            return None
+        forms = (other for other in self.hops if (other.surface, other.only_after) == (hop.surface, failure.fault))
+        return next(forms, None)
+
     def _fresh(self, hop: Hop) -> bool:
+        if hop.only_after is not None:
+            return False
         return hop.origin not in self.seen.origins and hop.surface not in self.seen.surfaces
 
     def _fits(self, pause: float) -> bool:

@@ -108,6 +108,8 @@ def no_hop(call: Call, dispatch: Dispatch, route: Route, unconfigured: Mapping[s
             param=told.partition(":")[0],
             code="invalid_request",
         )
+    elif STATE in rules and all(skip.rule == STATE for skip in dispatch.skipped if skip.rule != "not configured"):
+        error = _stateless(call, reasons, dispatch, route)
     elif dispatch.losses:
         parameters = ", ".join(dict.fromkeys(loss.path for loss in dispatch.losses))
         error = errors.UnsupportedParameterError(
@@ -128,13 +130,34 @@ def no_hop(call: Call, dispatch: Dispatch, route: Route, unconfigured: Mapping[s
     return error
 
 
+def _stateless(call: Call, reasons: str, dispatch: Dispatch, route: Route) -> CallError:
+    """The error for a call that goes on from what only one endpoint keeps, and that endpoint is not in its chain."""
+    if call.format is None:
+        return errors.with_status(errors.RequestNotFoundError, 404)(
+            f"no endpoint of the chain keeps what {call.method.upper()} {call.path} names ({reasons}); an answer that "
+            "was translated from another API is stored nowhere",
+            route=route,
+            status=404,
+            code="not_found",
+        )
+    parameters = ", ".join(dict.fromkeys(loss.path for loss in dispatch.losses))
+    return errors.UnsupportedParameterError(
+        f"no hop of the chain may go on from {parameters} ({reasons}); "
+        "put the endpoint that made it into the chain, or leave it out",
+        route=route,
+        status=400,
+        param=dispatch.losses[0].path if dispatch.losses else None,
+        code="unsupported_parameter",
+    )
+
+
 def _what_to_set(dispatch: Dispatch, unconfigured: Mapping[str, str]) -> str:
     names = dict.fromkeys(skip.hop.partition("/")[0] for skip in dispatch.skipped)
     return "; ".join(unconfigured.get(name, f"endpoint {name!r} is not configured") for name in names)
 
 
 def _made(cls: type[_E], failure: Failure, route: Route) -> _E:
-    if route.attempts and route.attempts[-1].mode == "messages" and isinstance(failure.body, Mapping):
+    if failure.mode == "messages" and isinstance(failure.body, Mapping):
         # The caller's client is an OpenAI one, whose errors have OpenAI's fields.
         told = bridge_error({"error": failure.body}, "messages", "chat")
         inner = told["error"] if isinstance(told, Mapping) else None

@@ -207,11 +207,11 @@ def test_the_caller_s_body_is_left_as_it_is() -> None:
 
 
 def test_a_bridged_body_is_in_the_words_of_the_hop() -> None:
-    body = asked(chat("gpt-5", max_completion_tokens=9), ["azure/responses"]).hops[0].body
+    body = asked(chat("gpt-5", max_completion_tokens=90), ["azure/responses"]).hops[0].body
 
     assert body is not None
     assert "messages" not in body
-    assert body["max_output_tokens"] == 9
+    assert body["max_output_tokens"] == 90
 
 
 DEFAULTS = ModelSpec(

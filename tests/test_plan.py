@@ -41,6 +41,7 @@ NEXT: dict[str, tuple[str, ...]] = {
     "context_length": ("azure/responses",),
     "not_found": ("azure/responses",),
     "conflict": ("azure/responses",),
+    "state": ("azure/responses",),
     "too_large": ("azure/responses",),
     "unprocessable": ("azure/responses",),
     "content_filter": ("azure/responses",),

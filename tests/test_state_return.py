@@ -152,3 +152,82 @@ def test_an_id_that_a_bridge_gave_goes_to_no_endpoint(box: Sandbox, stream: bool
     assert sent[1]["role"] == "assistant"
     assert sent[1]["id"] != first.output[0].id
     assert [loss.path for loss in route_of(second).losses] == ["input[1].id"]
+
+
+def elsewhere(box: Sandbox, hop: str) -> list[Any]:
+    """The output of an answer that another process got: nobody here remembers who made it."""
+    with client_for(box, hop) as other:
+        return list(thinking(other, [USER]).output)
+
+
+def test_state_of_an_unknown_maker_that_is_refused_is_taken_out_once_and_the_call_goes_on(box: Sandbox) -> None:
+    output = elsewhere(box, "azure/responses")
+    with client_for(box) as client:
+        reply = thinking(client, [USER, *output, USER])
+        kinds = [[item.get("type") for item in request.json["input"]] for request in box.requests[-2:]]
+
+    assert way(route_of(reply)) == "litellm/responses 400 -> litellm/responses 200"
+    assert ["reasoning" in kind for kind in kinds] == [True, False]
+    assert "input[1]" in [loss.path for loss in route_of(reply).losses]
+    assert route_of(reply).attempts[0].outcome == "state"
+
+
+def test_state_of_an_unknown_maker_stays_where_it_is_taken_back(box: Sandbox) -> None:
+    output = elsewhere(box, "litellm/responses")
+    with client_for(box) as client:
+        reply = thinking(client, [USER, *output, USER])
+
+    assert way(route_of(reply)) == "litellm/responses 200"
+    assert "input[1]" not in [loss.path for loss in route_of(reply).losses]
+
+
+def test_a_refusal_of_state_that_cannot_be_taken_out_is_the_caller_s_error(box: Sandbox) -> None:
+    box.inject("litellm", "400:invalid_encrypted_content")
+    with client_for(box) as client, pytest.raises(errors.BadRequestError):
+        client.responses.create(model="gpt-5", input="hello there")
+
+    assert len(box.requests) == 1
+
+
+def test_a_plan_takes_the_way_that_the_call_takes(box: Sandbox) -> None:
+    with client_for(box) as client:
+        first = client.with_chain("azure/responses").responses.create(model="gpt-5", input="hello there")
+        planned = client.plan(path="/responses", model="gpt-5", input="and?", previous_response_id=first.id)
+
+    assert [hop.name for hop in planned.hops] == ["azure/responses"]
+
+
+def test_an_error_names_the_endpoint_that_keeps_the_conversation(box: Sandbox) -> None:
+    with client_for(box) as client:
+        first = client.with_chain("azure/responses").responses.create(model="gpt-5", input="hello there")
+        with pytest.raises(errors.UnsupportedParameterError, match="only endpoint 'azure'") as caught:
+            client.with_chain("litellm/responses").copy(on_loss="drop").responses.create(
+                model="gpt-5", input="and then?", previous_response_id=first.id
+            )
+
+    assert "set on_loss" not in str(caught.value)
+
+
+def test_an_answer_that_was_translated_is_stored_nowhere(box: Sandbox) -> None:
+    with client_for(box, "azure/chat") as client:
+        first = client.responses.create(model="gpt-5", input="hello there")
+        with pytest.raises(errors.RequestNotFoundError, match="stored nowhere"):
+            client.with_chain("azure/responses").responses.retrieve(first.id)
+
+
+def test_what_is_passed_through_goes_to_the_keeper_of_what_it_names(box: Sandbox) -> None:
+    with client_for(box) as client:
+        first = client.with_chain("azure/responses").responses.create(model="gpt-5", input="hello there")
+        planned = client.plan(path="/responses/input_tokens", model="gpt-5", previous_response_id=first.id)
+
+    assert [hop.name for hop in planned.hops] == ["azure"]
+
+
+def test_what_is_in_use_is_not_forgotten_first() -> None:
+    memory = Origins(size=2)
+    memory.remember(["used"], "a")
+    memory.remember(["idle"], "a")
+    memory.of("used")
+    memory.remember(["new"], "a")
+
+    assert [memory.of(token) for token in ("used", "idle", "new")] == ["a", None, "a"]

@@ -89,6 +89,11 @@ class AnthropicFoundry(Anthropic):
         base = _BESIDE.sub("", _PASTED.sub("", self.settings.base_url or "", count=1))
         return base if urlsplit(base).path else f"{base}/anthropic"
 
+    @property
+    def origin(self) -> str:
+        """Name of the failure domain: Claude's service on a resource is not Azure OpenAI's, and neither are its files."""
+        return f"{super().origin} {urlsplit(self.url).path.strip('/')}"
+
     def classes(self) -> tuple[type[Any], type[Any]]:
         """Return the Anthropic SDK's clients for Foundry, loaded here and not before."""
         return sdk.foundry_classes()

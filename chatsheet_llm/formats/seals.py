@@ -54,4 +54,4 @@ def open_reasoning(signature: object) -> dict[str, object] | None:
         item = json.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
     except (binascii.Error, ValueError):
         return None
-    return item if isinstance(item, dict) else None
+    return item if isinstance(item, dict) and item.get("type") == "reasoning" else None

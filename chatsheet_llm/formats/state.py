@@ -23,7 +23,8 @@ class Seal:
     ``at`` leads to what is taken out, a whole item or a single field.  ``token`` is what its maker is remembered by:
     the seal itself, or an id.  ``home`` is the format that it is at home in, None where every format of its endpoint
     takes it.  ``holds`` says that the request means something else without it, so that it cannot be taken out.
-    ``instead`` is what stands there after, where the shape needs something.
+    ``instead`` is what stands there after, where the shape needs something.  ``says`` marks what others could have
+    read: the result of a tool, say.  To take that out is no minor loss.
     """
 
     at: Path
@@ -31,6 +32,7 @@ class Seal:
     home: Mode | None
     holds: bool = False
     instead: str | None = None
+    says: bool = False
 
     @property
     def path(self) -> str:
@@ -60,7 +62,7 @@ def tokens(mode: Mode, reply: Mapping[str, object]) -> Iterator[str]:
 
 
 def without(body: Mapping[str, object], found: Sequence[Seal], mode: Mode) -> tuple[Mapping[str, object], list[Loss]]:
-    """Return the request without these pieces, and a minor loss for each; the very same body where there are none."""
+    """Return the request without these pieces, and a loss for each; the very same body where there are none."""
     if not found:
         return body, []
     made = body
@@ -69,8 +71,8 @@ def without(body: Mapping[str, object], found: Sequence[Seal], mode: Mode) -> tu
         cut = _cut(made, seal.at, seal.instead)
         assert isinstance(cut, Mapping)
         made = cut
-    reason = "only the endpoint that made it can read it"
-    return made, [Loss(mode, seal.path, reason, minor=True) for seal in found]
+    reason = "only the endpoint that made it takes it back"
+    return made, [Loss(mode, seal.path, reason, minor=not seal.says) for seal in found]
 
 
 _EVENTS: Mapping[Mode, frozenset[str]] = MappingProxyType(
@@ -108,11 +110,15 @@ _NAMED = frozenset(
 _HOSTED = frozenset(
     {
         *("web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call", "mcp_call"),
-        *("mcp_list_tools", "tool_search_call", "tool_search_output", "program", "program_output"),
+        *("mcp_approval_request", "mcp_list_tools", "tool_search_call", "tool_search_output"),
+        *("program", "program_output"),
     }
 )
 """Items that a hosted tool left; their ids are looked up."""
 _NEED_ID = frozenset({"computer_call", "local_shell_call"})
+_RESULTS = ("result", "results", "output", "outputs")
+_BLOCKS = ("server_tool_use", "_tool_result", "mcp_tool_use", "container_upload")
+"""How the types of Claude's own blocks end, which stand among the items of an answer that was bridged."""
 _LATER = frozenset({"previous_response_id", "conversation", "prompt"})
 
 
@@ -126,7 +132,10 @@ def _own(holder: Mapping[str, object]) -> Iterator[str]:
 
 
 def _tokens_of(item: object) -> Iterator[str]:
-    yield from _strings(item, ("id", "encrypted_content", "signature", "data"))
+    yield from _strings(item, ("id", "encrypted_content", "signature", "data", "container_id", "tool_use_id"))
+    for part in _list(_get(item, "content")):
+        for note in _list(_get(part, "annotations")):
+            yield from _strings(note, ("container_id", "file_id"))
 
 
 def _strings(holder: object, names: Sequence[str]) -> Iterator[str]:
@@ -147,9 +156,11 @@ def _chat(body: Mapping[str, object]) -> Iterator[Seal]:
         at: Path = ("messages", index)
         for number, item in enumerate(_list(message.get("reasoning_items"))):
             yield from _reasoning((*at, "reasoning_items", number), item)
-        for number, block in enumerate(_list(message.get("thinking_blocks"))):
-            for token in _strings(block, ("signature", "data")):
-                yield Seal((*at, "thinking_blocks", number), token, "chat")
+        extras = message.get("provider_specific_fields")
+        for holder, where in ((message, at), (extras, (*at, "provider_specific_fields"))):
+            for number, block in enumerate(_list(_get(holder, "thinking_blocks"))):
+                for token in _strings(block, ("signature", "data")):
+                    yield Seal((*where, "thinking_blocks", number), token, "chat")
         for token in _strings(message.get("audio"), ("id",)):
             yield Seal((*at, "audio"), token, "chat", holds=True)
         for number, part in enumerate(_list(message.get("content"))):
@@ -163,15 +174,36 @@ def _responses(body: Mapping[str, object]) -> Iterator[Seal]:
             value = body[name]
             for token in _strings({"id": value} if isinstance(value, str) else value, ("id",)):
                 yield Seal((name,), token, "responses", holds=True)
+    for index, tool in enumerate(_list(body.get("tools"))):
+        yield from _tool(("tools", index), tool)
     for index, item in enumerate(_list(body.get("input"))):
         if isinstance(item, Mapping):
             yield from _item(("input", index), item)
 
 
+def _tool(at: Path, tool: object) -> Iterator[Seal]:
+    """The container, files and vector stores that a hosted tool works on."""
+    container = _get(tool, "container")
+    holders = [(("container",), container, ("id",)), ((), tool, ("container",))]
+    for where, holder, names in holders:
+        for name in names:
+            for token in _strings(holder, (name,)):
+                yield Seal((*at, *where, name), token, "responses", holds=True)
+    for where, ids in (
+        (("vector_store_ids",), _get(tool, "vector_store_ids")),
+        (("container", "file_ids"), _get(container, "file_ids")),
+    ):
+        for number, token in enumerate(_list(ids)):
+            if isinstance(token, str):
+                yield Seal((*at, *where, number), token, None, holds=True)
+
+
 def _item(at: Path, item: Mapping[str, object]) -> Iterator[Seal]:
-    kind = item.get("type", "message" if "role" in item else "item_reference")
+    kind = item.get("type") or ("message" if "role" in item else "item_reference")
     if not isinstance(kind, str):
         return
+    for token in _strings(item.get("output"), ("file_id",)):
+        yield Seal((*at, "output", "file_id"), token, None, holds=True)
     for field in ("content", "output"):
         for number, part in enumerate(_list(item.get(field))):
             for token in _strings(part, ("file_id",)):
@@ -194,7 +226,12 @@ def _item(at: Path, item: Mapping[str, object]) -> Iterator[Seal]:
         if item.get("id") != instead:
             yield from (Seal((*at, "id"), token, "responses", instead=instead) for token in _strings(item, ("id",)))
     elif kind in _HOSTED:
-        yield from (Seal(at, token, "responses") for token in _strings(item, ("id",)))
+        says = any(item.get(name) for name in _RESULTS)
+        yield from (Seal(at, token, "responses", says=says) for token in _strings(item, ("id",)))
+    elif kind.endswith(_BLOCKS):
+        for token in _strings(item, ("tool_use_id", "id")):
+            yield Seal(at, token, "messages", says=kind.endswith("_tool_result"))
+            return
 
 
 def _reasoning(at: Path, item: object) -> Iterator[Seal]:

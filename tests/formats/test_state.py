@@ -27,6 +27,10 @@ FOUND = {
             ("messages[1].reasoning_items[0]", "signed", "messages", False),
         ),
         ({"thinking_blocks": [THOUGHT]}, ("messages[1].thinking_blocks[0]", "signed", "chat", False)),
+        (
+            {"provider_specific_fields": {"thinking_blocks": [THOUGHT]}},
+            ("messages[1].provider_specific_fields.thinking_blocks[0]", "signed", "chat", False),
+        ),
         ({"audio": {"id": "audio_1"}}, ("messages[1].audio", "audio_1", "chat", True)),
         (
             {"content": [{"type": "file", "file": {"file_id": "file-1"}}]},
@@ -54,6 +58,25 @@ FOUND = {
         (
             {"input": [{"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": ""}]},
             ("input[0].id", "fc_1", "responses", False),
+        ),
+        ({"input": [{"type": None, "id": "msg_1"}]}, ("input[0]", "msg_1", "responses", True)),
+        ({"input": [{"type": "mcp_approval_request", "id": "mcpr_1"}]}, ("input[0]", "mcpr_1", "responses", False)),
+        ({"input": [{"type": "server_tool_use", "id": "srv_1"}]}, ("input[0]", "srv_1", "messages", False)),
+        (
+            {"input": [{"type": "computer_call_output", "output": {"file_id": "file-1"}}]},
+            ("input[0].output.file_id", "file-1", None, True),
+        ),
+        (
+            {"tools": [{"type": "code_interpreter", "container": "cntr_1"}]},
+            ("tools[0].container", "cntr_1", "responses", True),
+        ),
+        (
+            {"tools": [{"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-1"]}}]},
+            ("tools[0].container.file_ids[0]", "file-1", None, True),
+        ),
+        (
+            {"tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}]},
+            ("tools[0].vector_store_ids[0]", "vs_1", None, True),
         ),
         (
             {"input": [{"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True}]},
@@ -196,6 +219,31 @@ def test_an_event_of_text_alone_is_not_looked_at(mode, event):
     assert not tells(mode, event)
 
 
-@pytest.mark.parametrize("kind", [{"a": 1}, ["x"], 7, None])
+@pytest.mark.parametrize("kind", [{"a": 1}, ["x"], 7])
 def test_an_item_of_an_impossible_type_holds_no_state(kind):
     assert seals("responses", {"input": [{"type": kind, "role": "user", "id": "x"}]}) == []
+
+
+@pytest.mark.parametrize(
+    ("item", "minor"),
+    [
+        ({"type": "web_search_call", "id": "ws_1", "status": "completed"}, True),
+        ({"type": "code_interpreter_call", "id": "ci_1", "outputs": [{"type": "logs", "logs": "42"}]}, False),
+        ({"type": "mcp_call", "id": "mcp_1", "output": "THE ANSWER"}, False),
+        ({"type": "image_generation_call", "id": "ig_1", "result": "aGk="}, False),
+        ({"type": "web_search_tool_result", "tool_use_id": "srv_1", "content": []}, False),
+    ],
+)
+def test_to_take_out_what_others_could_have_read_is_no_minor_loss(item, minor):
+    body = {"input": [item]}
+    _, losses = without(body, seals("responses", body), "responses")
+
+    assert [(loss.path, loss.minor) for loss in losses] == [("input[0]", minor)]
+
+
+def test_containers_and_files_of_a_reply_are_remembered():
+    note = {"type": "container_file_citation", "container_id": "cntr_2", "file_id": "cfile_1"}
+    message = {"type": "message", "id": "msg_1", "content": [{"type": "output_text", "annotations": [note]}]}
+    call = {"type": "code_interpreter_call", "id": "ci_1", "container_id": "cntr_1"}
+
+    assert set(tokens("responses", {"id": "resp_1", "output": [call, message]})) >= {"cntr_1", "cntr_2", "cfile_1"}
