@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from typing import Literal, Protocol
 
 from chatsheet_llm.capabilities import Capability, capability_of
+from chatsheet_llm.defaults import with_defaults
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.formats import BRIDGES, FormatError, without_attached
-from chatsheet_llm.formats.responses_messages_tables import EFFORTS
 from chatsheet_llm.formats.state import without
 from chatsheet_llm.homes import Homes
 from chatsheet_llm.models import ModelSpec, Registry
@@ -261,7 +261,8 @@ def _hop(
             listed = "; ".join(str(loss) for loss in refused)
             return Skip(f"{endpoint.name}/{mode}", LOSS, f"{mode} cannot carry {listed}"), refused
     if spec is not None:
-        body = with_defaults(body, mode, spec)
+        body, placeless = with_defaults(body, mode, spec)
+        losses += tuple(placeless)
     if mode == "messages" and body.get("max_tokens") is None and not own:
         body["max_tokens"] = MESSAGES_LIMIT
         name = "max_output_tokens" if call.format == "responses" else "max_completion_tokens"
@@ -344,37 +345,3 @@ def _tools_with_effort(call: Call, capability: Capability | None) -> bool:
     if effort is None:
         return not capability.tools_without_effort_on_chat
     return effort != "none" and not capability.tools_with_effort_on_chat
-
-
-def with_defaults(body: Mapping[str, object], mode: Mode, spec: ModelSpec) -> dict[str, object]:
-    """Fill in the model entry's defaults, in the API's own words, where the caller set nothing."""
-    filled = dict(body)
-    if mode == "chat":
-        for name, value in (("reasoning_effort", spec.reasoning_effort), ("verbosity", spec.verbosity_level)):
-            if value is not None:
-                filled.setdefault(name, value)
-        if spec.max_tokens is not None and "max_tokens" not in filled:
-            filled.setdefault("max_completion_tokens", spec.max_tokens)
-    elif mode == "responses":
-        if spec.max_tokens is not None:
-            filled.setdefault("max_output_tokens", spec.max_tokens)
-        if spec.truncation_strategy is not None:
-            filled.setdefault("truncation", spec.truncation_strategy)
-        for group, name, value in (
-            ("reasoning", "effort", spec.reasoning_effort),
-            ("reasoning", "summary", spec.summary_level),
-            ("text", "verbosity", spec.verbosity_level),
-        ):
-            inner = filled.get(group)
-            if value is not None and (inner is None or isinstance(inner, Mapping)):
-                filled[group] = {name: value, **(inner or {})}
-    else:
-        if spec.max_tokens is not None:
-            filled.setdefault("max_tokens", spec.max_tokens)
-        asked = filled.get("output_config", {})
-        if spec.reasoning_effort == "none":
-            filled.setdefault("thinking", {"type": "disabled"})
-        elif spec.reasoning_effort in EFFORTS and isinstance(asked, Mapping) and "thinking" not in filled:
-            filled["output_config"] = {"effort": spec.reasoning_effort, **asked}
-            filled["thinking"] = {"type": "adaptive"}
-    return filled

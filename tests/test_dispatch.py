@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from chatsheet_llm.dispatch import RESTARTABLE, Call, Dispatch, OnLoss, dispatch, parse_hop, with_defaults
+from chatsheet_llm.defaults import with_defaults
+from chatsheet_llm.dispatch import RESTARTABLE, Call, Dispatch, OnLoss, dispatch, parse_hop
 from chatsheet_llm.endpoint_settings import EndpointSettings
 from chatsheet_llm.endpoints import Endpoint, build
 from chatsheet_llm.errors import SettingsError
@@ -225,22 +226,45 @@ DEFAULTS = ModelSpec(
 
 
 def test_defaults_of_the_model_entry_fill_in_what_the_caller_left_out() -> None:
-    assert with_defaults({}, "chat", DEFAULTS) == {
+    assert with_defaults({}, "chat", DEFAULTS)[0] == {
         "reasoning_effort": "low",
         "verbosity": "high",
         "max_completion_tokens": 100,
     }
-    assert with_defaults({}, "responses", DEFAULTS) == {
+    assert with_defaults({}, "responses", DEFAULTS)[0] == {
         "max_output_tokens": 100,
         "truncation": "auto",
         "reasoning": {"effort": "low", "summary": "auto"},
         "text": {"verbosity": "high"},
     }
-    assert with_defaults({}, "messages", DEFAULTS) == {
+    assert with_defaults({}, "messages", DEFAULTS)[0] == {
         "max_tokens": 100,
         "output_config": {"effort": "low"},
-        "thinking": {"type": "adaptive"},
+        "thinking": {"display": "summarized", "type": "adaptive"},
     }
+
+
+@pytest.mark.parametrize(
+    ("entry", "body", "placeless"),
+    [
+        ({"verbosity_level": "low", "truncation_strategy": "auto"}, {}, ["verbosity_level", "truncation_strategy"]),
+        ({"verbosity_level": "medium", "truncation_strategy": "disabled"}, {}, []),
+        ({"reasoning_effort": "minimal"}, {}, ["reasoning_effort"]),
+        ({"reasoning_effort": "high"}, {"tool_choice": {"type": "any"}}, ["reasoning_effort"]),
+        ({"reasoning_effort": "high"}, {"tool_choice": {"type": "auto"}}, []),
+        ({"reasoning_effort": "high"}, {"thinking": {"type": "disabled"}}, []),
+        ({"summary_level": "auto"}, {}, ["summary_level"]),
+    ],
+)
+def test_a_default_that_messages_has_no_place_for_is_listed(
+    entry: dict[str, str], body: dict[str, object], placeless: list[str]
+) -> None:
+    filled, losses = with_defaults(body, "messages", ModelSpec("m", **entry))  # type: ignore[arg-type]
+
+    assert [(loss.path, loss.minor) for loss in losses] == [(f"m.{name}", True) for name in placeless]
+    assert ("thinking" in filled) == (
+        bool(body.get("thinking")) or (entry == {"reasoning_effort": "high"} and not losses)
+    )
 
 
 @pytest.mark.parametrize(
@@ -253,7 +277,7 @@ def test_defaults_of_the_model_entry_fill_in_what_the_caller_left_out() -> None:
     ],
 )
 def test_defaults_never_replace_what_the_caller_set(mode: Mode, body: dict[str, object]) -> None:
-    filled = with_defaults(body, mode, DEFAULTS)
+    filled, _ = with_defaults(body, mode, DEFAULTS)
 
     for name, value in body.items():
         kept = filled[name]

@@ -18,7 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     (
         "values", "variables", "yaml_file", "endpoint_settings", "models", "models_file", "settings", "capabilities",
     ),
-    ("homes", "dispatch", "plan"),
+    ("defaults", "homes", "dispatch", "plan"),
     ("sdk", "network", "endpoints"),
     ("streams", "drive", "exchange", "report"),
     ("choices", "core", "client"),

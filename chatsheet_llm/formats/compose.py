@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Protocol
 
 from chatsheet_llm.formats.errors import FormatError
-from chatsheet_llm.formats.errors import FormatError
 from chatsheet_llm.formats.ledger import TITLES
 from chatsheet_llm.route import Loss, Mode
 
