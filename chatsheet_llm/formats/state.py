@@ -184,16 +184,12 @@ def _responses(body: Mapping[str, object]) -> Iterator[Seal]:
 def _tool(at: Path, tool: object) -> Iterator[Seal]:
     """The container, files and vector stores that a hosted tool works on."""
     container = _get(tool, "container")
-    holders = [(("container",), container, ("id",)), ((), tool, ("container",))]
-    for where, holder, names in holders:
-        for name in names:
-            for token in _strings(holder, (name,)):
-                yield Seal((*at, *where, name), token, "responses", holds=True)
-    for where, ids in (
-        (("vector_store_ids",), _get(tool, "vector_store_ids")),
-        (("container", "file_ids"), _get(container, "file_ids")),
-    ):
-        for number, token in enumerate(_list(ids)):
+    named = [((*at, "container"), token) for token in _strings(tool, ("container",))]
+    named += [((*at, "container", "id"), token) for token in _strings(container, ("id",))]
+    yield from (Seal(path, token, "responses", holds=True) for path, token in named)
+    lists = ((("vector_store_ids",), tool), (("container", "file_ids"), container))
+    for where, holder in lists:
+        for number, token in enumerate(_list(_get(holder, where[-1]))):
             if isinstance(token, str):
                 yield Seal((*at, *where, number), token, None, holds=True)
 
