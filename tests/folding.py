@@ -1,6 +1,7 @@
 """Fold a chat stream into the message it makes: once by our own reading, once by the SDK's accumulator."""
 
 import copy
+import inspect
 
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
@@ -47,3 +48,10 @@ def sdk_fold(chunks):
     message, usage = final.choices[0].message, final.usage
     calls = [(call.id, call.function.model_dump(include={"name", "arguments"})) for call in message.tool_calls or []]
     return message.content or "", calls, final.choices[0].finish_reason, usage and usage.total_tokens
+
+
+def accumulated(accumulate, event, snapshot, buffers):
+    """What an accumulator of the Anthropic SDK makes of one more event; older ones take fewer arguments."""
+    given = {"json_bufs": buffers, "request_headers": {}}
+    known = inspect.signature(accumulate).parameters
+    return accumulate(event=event, current_snapshot=snapshot, **{k: v for k, v in given.items() if k in known})

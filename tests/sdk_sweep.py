@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sdk_types import Json
+from sdk_types import FIRST, Json
 from vanishing import leaves, under
 
 from chatsheet_llm.formats import STREAMS, FormatError
@@ -32,11 +32,12 @@ def newest() -> bool:
     return {f"openai=={openai.__version__}", f"anthropic=={anthropic.__version__}"} <= set(pins)
 
 
-def check_rows(rows: Iterable[object], known: Iterable[object], own: Iterable[object] = ()) -> None:
+def check_rows(rows: Iterable[str], known: Iterable[str], own: Iterable[str] = ()) -> None:
     """Every name that the SDK knows has a row, and no row is made up but our own."""
-    assert set(known) - set(rows) == set()
-    if newest():
-        assert set(rows) - set(known) == set(own)
+    missing, made_up = set(known) - set(rows), set(rows) - set(known) - set(own)
+
+    assert not missing, f"without a row: {sorted(missing)}"
+    assert not (made_up and newest()), f"not known to the SDK: {sorted(made_up)}"
 
 
 @dataclass
@@ -49,15 +50,27 @@ class Swept:
     unknown: set[str] = field(default_factory=set)
     carried: int = 0
 
-    def check(self, unsaid: Mapping[str, str], merged: str = "", refused: Iterable[str] = ()) -> None:
-        """Nothing vanished but what goes without saying: reason -> paths, in words.  All of these still do."""
-        known = {path for paths in unsaid.values() for path in paths.split()}
+    def check(self, unsaid: Mapping[str, str], merged: str = "", refused: Iterable[str] = (), older: str = "") -> None:
+        """Nothing vanished but what goes without saying: reason -> paths, in words.  All of these still do.
 
-        assert self.carried > 0
-        assert self.unknown == set()
-        assert [self.silent - known, self.merged - set(merged.split()), self.refused - set(refused)] == [set()] * 3
+        ``older`` is merged too, where the types of older SDKs tell less apart.
+        """
+        known = Swept({path for paths in unsaid.values() for path in paths.split()}, {*merged.split()}, {*refused})
+
+        assert self.carried > 0, "every body was refused"
+        if not newest():
+            known.merged |= {*older.split()}
+        assert self.told_beside(known) == [], "\n".join(self.told_beside(known))
         if newest():
-            assert [known - self.silent, set(merged.split()) - self.merged, set(refused) - self.refused] == [set()] * 3
+            assert known.told_beside(self) == [], "\n".join(known.told_beside(self))
+
+    def told_beside(self, known: Swept) -> list[str]:
+        """What is here and not there, in words."""
+        return [
+            f"{name}: {found}"
+            for name in ("silent", "merged", "refused", "unknown")
+            for found in sorted(getattr(self, name) - getattr(known, name))
+        ]
 
 
 def swept(bridge: Bridge, bodies: Iterable[Json]) -> Swept:
@@ -112,7 +125,7 @@ def marks(node: object) -> set[object]:
             found.update(_MARK.findall(value))
             for packed in _PACKED.findall(value):
                 found |= marks(_unpacked(packed))
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        elif isinstance(value, (int, float)) and value >= FIRST:
             found.add(value)
     return found
 
@@ -150,3 +163,26 @@ def streamed(hop: Mode, caller: Mode, cut: Callable[[Json], Iterable[Json]]) -> 
         return {"events": made + stream.end()}, stream.losses
 
     return bridge
+
+
+def swept_events(hop: Mode, caller: Mode, events: Iterable[Json], around: Callable[[Json], Iterable[Json]]) -> Swept:
+    """Send each event through the stream bridge, within the least stream ``around`` it.
+
+    A marked value must be in what the stream gives, or a loss must name it, the event, or the whole that it is of.
+    """
+    found = Swept()
+    for event in events:
+        kind = event.get("type", event.get("object"))
+        try:
+            made, losses = streamed(hop, caller, around)(event)
+        except FormatError as error:
+            found.refused.add(f"{kind}: {error.reason}")
+            continue
+        found.carried += 1
+        there = marks(made)
+        told = {generic(loss.path).rpartition(".")[2].removesuffix("[]") for loss in losses}
+        told |= {str(kind)} & {loss.path for loss in losses}
+        for path, value in leaves(event):
+            if marks(value) - there and not told & {str(kind), *re.findall(r"\w+", path)}:
+                found.silent.add(f"{kind}:{generic(path)}")
+    return found

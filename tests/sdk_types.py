@@ -7,11 +7,11 @@ import inspect
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Annotated, Any, Literal, Union
+from functools import cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
-from typing_extensions import NotRequired, Required, get_args, get_origin, get_type_hints, is_typeddict
+from typing_extensions import NotRequired, Required, get_type_hints, is_typeddict
 
 Json = dict[str, Any]
 
@@ -35,7 +35,7 @@ def is_object(kind: Any) -> bool:
     return is_typeddict(kind) or (inspect.isclass(kind) and issubclass(kind, BaseModel))
 
 
-@lru_cache(maxsize=None)
+@cache
 def fields_of(kind: Any) -> tuple[Field, ...]:
     """The fields of a TypedDict or model."""
     if not is_typeddict(kind):
@@ -49,8 +49,11 @@ def fields_of(kind: Any) -> tuple[Field, ...]:
         required = name in kind.__required_keys__ or get_origin(hint) is Required
         while get_origin(hint) in (Required, NotRequired):
             (hint,) = get_args(hint)
-        alias = next((extra.alias for extra in getattr(hint, "__metadata__", ()) if getattr(extra, "alias", None)), name)
-        found.append(Field(alias, hint, required))
+        aliases = [getattr(extra, "alias", None) or name for extra in getattr(hint, "__metadata__", ())]
+        # An alias with a hyphen is a header.
+        found.append(
+            Field(next((alias for alias in aliases if alias != name and "-" not in alias), name), hint, required)
+        )
     return tuple(found)
 
 
@@ -148,12 +151,16 @@ def shapes(kind: Any, name: str = "", within: tuple[Any, ...] = ()) -> list[Shap
 def _object_shapes(kind: Any, within: tuple[Any, ...]) -> list[Shape]:
     if within.count(kind):
         return []
-    known = {field.name: (field, shapes(field.kind, field.name, (*within, kind))) for field in fields_of(kind)}
+    ordered = sorted(fields_of(kind), key=lambda field: field.name)
+    known = {field.name: (field, shapes(field.kind, field.name, (*within, kind))) for field in ordered}
     known = {name: (field, found) for name, (field, found) in known.items() if found}
     least = {name: found[0] for name, (field, found) in known.items() if field.required}
     alone = [least | {name: shape} for name, (_, found) in known.items() for shape in found if shape != least.get(name)]
     return [least, *alone, {name: found[-1] for name, (_, found) in known.items()}]
 
+
+FIRST = 1000
+"""Of the numbers that can be told apart, and within every text that can."""
 
 _VALUES: Mapping[str, str] = {
     "arguments": '{{"any":"{mark}"}}',
@@ -167,14 +174,16 @@ _VALUES: Mapping[str, str] = {
 
 def filled(shape: Shape) -> Any:
     """An example with a value of its own at every mark."""
-    count = iter(range(1000, 10**6))
+    count = iter(range(FIRST, 10**6))
 
     def fill(node: Shape) -> Any:
         if isinstance(node, Mark):
             number = next(count)
             mark = f"mark{number}"
             packed = base64.b64encode(mark.encode()).decode()
-            return number if node.kind == "number" else _VALUES.get(node.name, "{mark}").format(mark=mark, packed=packed)
+            return (
+                number if node.kind == "number" else _VALUES.get(node.name, "{mark}").format(mark=mark, packed=packed)
+            )
         if isinstance(node, dict):
             return {name: fill(value) for name, value in node.items()}
         return [fill(value) for value in node] if isinstance(node, list) else node

@@ -60,10 +60,9 @@ def responses_to_chat(reply: Mapping[str, object]) -> tuple[dict[str, object], l
         ],
     }
     fields = {name: value for name, value in reply.items() if name not in MAPPED_FIELDS | REQUEST_ECHO}
-    if reply.get("service_tier") in CHAT_SERVICE_TIERS:
-        completion["service_tier"] = reply["service_tier"]
-    else:
-        fields["service_tier"] = reply.get("service_tier")
+    tier = reply.get("service_tier")
+    holder = completion if isinstance(tier, str) and tier in CHAT_SERVICE_TIERS else fields
+    holder["service_tier"] = tier
     if reply.get("metadata"):
         completion["metadata"] = reply["metadata"]
     if isinstance(reply.get("moderation"), Mapping):

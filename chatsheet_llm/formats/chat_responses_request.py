@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chatsheet_llm.formats.chat_responses_input import messages_to_input
+from chatsheet_llm.formats.chat_responses_parts import lose_rest
 from chatsheet_llm.formats.errors import FormatError, mapping, named, objects, string
 from chatsheet_llm.formats.ledger import Ledger, Object
 from chatsheet_llm.formats.shapes import place
-from chatsheet_llm.formats.tables import CHAT_PARAMETERS, Rule
+from chatsheet_llm.formats.tables import CHAT_PARAMETERS, LEAST_TOKENS, Rule
 from chatsheet_llm.route import Loss
 
 __all__ = ["CHAT_PARAMETERS", "Rule", "chat_to_responses"]
@@ -23,11 +24,12 @@ def chat_to_responses(
     Opposite defaults are made explicit: ``store`` is false unless the caller stores, and ``strict`` is false for each
     tool and schema that does not set it.  Roles and the order of messages stay as they are; nothing becomes
     ``instructions``.  Values are passed unchecked, the provider judges them.  The result shares nested values with
-    ``body``, which is never changed.  Losses of earlier output handed back in a message are minor.
-    Legacy ``functions`` become tools; as the answer then holds ``tool_calls``, they are a loss all the same.
+    ``body``, which is never changed.  Losses of earlier output handed back in a message, and of hints about cost, are
+    minor.  Legacy ``functions`` become tools; as the answer then holds ``tool_calls``, they are a loss all the same.
 
     With ``places`` the result is a pivot on the way to a third format: ``places`` takes where each thing stood (path in
-    the result -> path in ``body``), and what only Chat and that format have (a rule's ``pivot``) is placed as well.
+    the result -> path in ``body``), and what only Chat and that format have is placed as well: a rule's ``pivot``,
+    small limits, marks for the cache of Messages.
 
     Raises FormatError when the messages or tools are not Chat Completions' own.
     """
@@ -49,7 +51,7 @@ def chat_to_responses(
             place(result, rule.target, value)
         else:
             _CONVERTERS[name](_Request(body, result, ledger, places), value)
-        if places is not None and rule is not None and rule.target and name != "messages":
+        if places is not None and rule is not None and rule.target:
             places.setdefault(rule.target, name)
     result.setdefault("store", False)
     return result, ledger.losses
@@ -66,16 +68,28 @@ class _Request:
 
 
 def _messages(on: _Request, value: object) -> None:
-    stored = on.body.get("store") is True
-    on.result["input"] = messages_to_input(value, stored=stored, ledger=on.ledger, places=on.places)
+    on.result["input"] = messages_to_input(value, ledger=on.ledger, places=on.places)
 
 
 def _max_tokens(on: _Request, value: object) -> None:
-    other = on.body.get("max_completion_tokens")
-    if other is None:
-        on.result["max_output_tokens"] = value
-    elif other != value:
+    if on.body.get("max_completion_tokens") in (None, value):
+        _limit(on, "max_tokens", value)
+    else:
         on.ledger.lose("max_tokens", "max_completion_tokens asks for another limit, and there is one")
+
+
+def _max_completion_tokens(on: _Request, value: object) -> None:
+    _limit(on, "max_completion_tokens", value)
+
+
+def _limit(on: _Request, name: str, value: object) -> None:
+    """Place the limit.  One that is too small for Responses may be right for the format behind a pivot."""
+    if on.places is not None:
+        on.places["max_output_tokens"] = name
+    elif isinstance(value, int) and value < LEAST_TOKENS:
+        on.ledger.lose(name, f"Responses takes no limit below {LEAST_TOKENS} tokens")
+        return
+    on.result["max_output_tokens"] = value
 
 
 def _logprobs(on: _Request, value: object) -> None:
@@ -129,7 +143,7 @@ def _tools(on: _Request, value: object) -> None:
             on.ledger.lose(path, f"{named(kind)} is not a tool of Chat Completions, its meaning is unknown")
         else:
             flat = convert(on.ledger, mapping(tool.get(str(kind)), f"{path}.{kind}"), f"{path}.{kind}")
-            on.ledger.rest(tool, {"type", str(kind)}, path)
+            lose_rest(on.ledger, tool, {"type", str(kind)}, path)
             _add_tool(on, flat, f"{path}.{kind}")
     on.result.setdefault("tools", [])
 
@@ -164,7 +178,7 @@ def _function_tool(ledger: Ledger, function: Mapping[str, object], path: str) ->
         # In Chat an omitted schema is an empty parameter list; a strict one has to say that it is closed.
         flat["parameters"] = {"type": "object", "properties": {}} | ({"additionalProperties": False} if strict else {})
     flat["strict"] = False if strict is None else strict
-    ledger.rest(function, carried, path)
+    lose_rest(ledger, function, carried, path)
     return flat
 
 
@@ -172,7 +186,7 @@ def _custom_tool(ledger: Ledger, custom: Mapping[str, object], path: str) -> Obj
     flat: Object = {"type": "custom", "name": string(custom, "name", path)}
     if custom.get("description") is not None:
         flat["description"] = custom["description"]
-    ledger.rest(custom, {"name", "description", "format"}, path)
+    lose_rest(ledger, custom, {"name", "description", "format"}, path)
     if custom.get("format") is not None:
         given = mapping(custom["format"], f"{path}.format")
         if given.get("type") == "grammar":
@@ -185,9 +199,14 @@ def _custom_tool(ledger: Ledger, custom: Mapping[str, object], path: str) -> Obj
 
 
 def _tool_choice(on: _Request, value: object) -> None:
+    if on.places is not None:
+        on.places["tool_choice"] = "tool_choice"
     if not isinstance(value, Mapping):
         on.result["tool_choice"] = value
         return
+    if on.places is not None:
+        nested = f"tool_choice.{value.get('type')}"
+        on.places.update({f"tool_choice.{name}": f"{nested}.{name}" for name in ("name", "mode", "tools")})
     if value.get("type") != "allowed_tools":
         on.result["tool_choice"] = _tool_name(on.ledger, value, "tool_choice")
         return
@@ -232,6 +251,7 @@ _CONVERTERS: Mapping[str, Callable[[_Request, object], None]] = {
     "function_call": _function_call,
     "functions": _functions,
     "logprobs": _logprobs,
+    "max_completion_tokens": _max_completion_tokens,
     "max_tokens": _max_tokens,
     "messages": _messages,
     "response_format": _response_format,

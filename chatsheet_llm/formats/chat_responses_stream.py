@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from chatsheet_llm.formats.chat_responses_reply import REASONING_BREAK, chat_logprob, responses_to_chat
 from chatsheet_llm.formats.errors import FormatError, elements, mapping, objects, string
-from chatsheet_llm.formats.tables import CALL_EXTRAS, CALL_KINDS, CALLS, STREAM_EVENTS
+from chatsheet_llm.formats.responses_items import CONTENT, REFUSAL, TEXT, Item, TextKey, index_at, is_named, text_at
+from chatsheet_llm.formats.responses_places import DROPPED, Counter, Items
+from chatsheet_llm.formats.tables import CALL_EXTRAS, CALL_KINDS, CALLS, CHAT_SERVICE_TIERS, STREAM_EVENTS
 from chatsheet_llm.route import Loss
 
 Object = dict[str, object]
 
-PartKey = tuple[int, str, int]
-"""Place of a streamed text: output index, kind of text, index of the part."""
 
+class _Call(NamedTuple):
+    """A tool call that the caller knows of: its place among the calls, its id and its name."""
 
-@dataclass(slots=True)
-class _Call:
-    """A tool call under way.  ``index`` is its place among the calls, once the caller knows of it."""
-
-    written: str = ""
-    shown: int = 0
-    index: int | None = None
+    number: int
+    id: object
+    name: object
 
 
 class ResponsesToChatStream:
@@ -33,6 +30,10 @@ class ResponsesToChatStream:
     delta for (annotations, attached items) comes whole in one chunk before the one with the finish reason, and with
     ``include_usage`` a last chunk without choices carries the usage.  Text that only a ``done`` event or the final
     reply brings is sent then.  ``losses`` grows as events come by.
+
+    The fields of the completion stand on the chunk with the finish reason, and as far as they are known by then on the
+    first one: the SDK's own accumulator takes them from there alone, so ``response_fields`` and ``response_status``
+    are beyond it.  Nothing of them is on a delta, as a fold would make it part of the message.
     """
 
     def __init__(self, *, include_usage: bool) -> None:
@@ -40,14 +41,11 @@ class ResponsesToChatStream:
         self._include_usage = include_usage
         self._head: Object = {"id": "", "object": "chat.completion.chunk", "created": 0, "model": ""}
         self._started = self._ended = False
-        self._shown: dict[PartKey, list[str]] = {}
+        self._counter = Counter()
+        self._items = Items()
         self._calls: dict[int, _Call] = {}
-        self._announced = 0
-        self._reasoning_part: PartKey | None = None
+        self._reasoning_part: tuple[int, TextKey] | None = None
         self._logprobs = 0
-        self._places: dict[str, int] = {}
-        self._items: dict[int, Mapping[str, object]] = {}
-        self._done: set[int] = set()
         self._noted: set[str] = set()
 
     def feed(self, event: Mapping[str, object]) -> list[dict[str, object]]:
@@ -56,7 +54,12 @@ class ResponsesToChatStream:
         Raises FormatError for an event of a failed stream, which is to be handled before it gets here, and for one
         that is not a Responses event.
         """
-        kind = string(event, "type", "")
+        if self._counter.heard(event):
+            return []
+        kind = event.get("type")
+        if not isinstance(kind, str):
+            self._note("type", "an event has none, its meaning is lost")
+            return []
         meaning = STREAM_EVENTS.get(kind)
         if meaning == "fault":
             raise FormatError("type", f"{kind!r} ends a failed stream and has no chunk in Chat")
@@ -75,77 +78,73 @@ class ResponsesToChatStream:
 
     def _start(self, kind: str, event: Mapping[str, object]) -> list[Object]:
         del kind
-        self._read_head(mapping(event.get("response"), "response"))
-        return self._opening()
+        response = mapping(event.get("response") or {}, "response")
+        if not response:
+            return []
+        self._items.begin(response)
+        self._read_head(response)
+        known = {"response_id": response.get("id"), "metadata": response.get("metadata")}
+        tier = response.get("service_tier")
+        # "auto" is what was asked for; the answer tells which one it was.
+        known["service_tier"] = tier if isinstance(tier, str) and tier in CHAT_SERVICE_TIERS - {"auto"} else None
+        return self._opening({name: value for name, value in known.items() if value})
 
     def _text(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        key: PartKey = (self._place(event), "text", _index(event, "content_index"))
-        if kind.endswith(".done"):
-            return self._rest(key, string(event, "text", ""))
-        logprobs = event.get("logprobs")
+        logprobs = event.get("logprobs") if not kind.endswith(".done") else None
         tokens = [chat_logprob(entry) for entry in logprobs] if isinstance(logprobs, list) else []
         self._logprobs += len(tokens)
-        return self._show(key, string(event, "delta", ""), tokens)
+        return self._say(event, "message", (TEXT, index_at(event, "content_index")), "text", tokens)
 
     def _refusal(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        key: PartKey = (self._place(event), "refusal", _index(event, "content_index"))
-        if kind.endswith(".done"):
-            return self._rest(key, string(event, "refusal", ""))
-        return self._show(key, string(event, "delta", ""))
+        del kind
+        return self._say(event, "message", (REFUSAL, index_at(event, "content_index")), "refusal")
 
     def _reasoning(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        field, index = ("summary", "summary_index") if "summary" in kind else ("content", "content_index")
-        key: PartKey = (self._place(event), field, _index(event, index))
-        if kind.endswith(".done"):
-            return self._rest(key, string(event, "text", ""))
-        return self._show(key, string(event, "delta", ""))
+        summary = "summary" in kind
+        key = (TEXT, index_at(event, "summary_index")) if summary else (CONTENT, index_at(event, "content_index"))
+        return self._say(event, "reasoning", key, "text")
+
+    def _say(
+        self, event: Mapping[str, object], kind: str, key: TextKey, name: str, logprobs: list[object] | None = None
+    ) -> list[Object]:
+        place, item = self._items.speaking(event, kind)
+        if not str(event["type"]).endswith(".done"):
+            item.piece(key, text_at(event, "delta"))
+            return self._show(place, key, logprobs)
+        return self._rest(place, key, text_at(event, name), f"output[{place}]")
 
     def _call(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        place = self._place(event)
-        call = self._calls.setdefault(place, _Call())
-        if kind.endswith(".delta"):
-            call.written += string(event, "delta", "")
+        custom = "custom" in kind
+        place, item = self._items.speaking(event, "custom_tool_call" if custom else "function_call")
+        if not kind.endswith(".done"):
+            item.piece((TEXT, 0), text_at(event, "delta"))
         else:
-            whole = string(event, "input" if "custom" in kind else "arguments", "")
-            self._write(place, call, whole)
-        return self._show_call(place, call)
+            self._write(item, text_at(event, "input" if custom else "arguments"), f"output[{place}]")
+        return self._show_call(place)
+
+    def _part(self, kind: str, event: Mapping[str, object]) -> list[Object]:
+        del kind
+        self._items.take_part(event)
+        return []
 
     def _item(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        item = mapping(event.get("item"), "item")
-        known = self._places.get(str(item.get("id")), len(self._items))
-        place = _index(event, "output_index") if event.get("output_index") is not None else known
-        if isinstance(item.get("id"), str):
-            self._places[str(item["id"])] = place
-        self._items[place] = item
-        if kind.endswith(".done"):
-            self._done.add(place)
-        return self._whole_item(place, item, final=place in self._done)
+        del kind
+        place, item = self._items.announce(event)
+        return self._whole_item(place, f"output[{place}]") if item.done else self._show_call(place)
 
     def _end(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        response = dict(mapping(event.get("response"), "response"))
-        response.setdefault("status", kind.rpartition(".")[2])
-        if not response.get("output"):
-            # Some servers leave the output out of the last event, as they have sent it.
-            response["output"] = self._arrived()
+        del kind
+        response, found = self._items.settle(event)
         completion, losses = responses_to_chat(response)
         self._read_head(response)
-        chunks = self._opening()
-        for index, (_, item) in enumerate(objects(response["output"], "response.output")):
-            chunks += self._whole_item(self._places.get(str(item.get("id")), index), item, final=True)
+        chunks = self._opening({name: value for name, value in completion.items() if name not in ("choices", "usage")})
+        for index, place in enumerate(found):
+            chunks += self._whole_item(place, f"output[{index}]")
+        for place in self._items.left(found):
+            self._note(f"output[{place}]", DROPPED)
         self.losses += losses
         self._ended = True
         return chunks + self._closing(completion)
-
-    def _arrived(self) -> list[Mapping[str, object]]:
-        """The items that came whole, and the calls as far as they came."""
-        items: list[Mapping[str, object]] = []
-        for place, item in sorted(self._items.items()):
-            kind = CALL_KINDS.get(str(item.get("type")))
-            if place in self._done:
-                items.append(item)
-            elif kind is not None and self._calls[place].index is not None:
-                items.append({**item, CALLS[kind].text: self._calls[place].written})
-        return items
 
     def _closing(self, completion: Object) -> list[Object]:
         choice = mapping(elements(completion.pop("choices"), "choices")[0], "choices[0]")
@@ -162,70 +161,68 @@ class ResponsesToChatStream:
             chunks.append(self._head | {"choices": [], "usage": usage})
         return chunks
 
-    def _whole_item(self, place: int, item: Mapping[str, object], *, final: bool) -> list[Object]:
-        """Show what an item says and was not shown yet.  One that has only begun is not trusted to be whole."""
-        kind, path = item.get("type"), f"output[{place}]"
-        if isinstance(kind, str) and kind in CALL_KINDS:
-            call = self._calls.setdefault(place, _Call())
-            if final:
-                self._write(place, call, string(item, CALLS[CALL_KINDS[kind]].text, path))
-            self._items[place] = item
-            return self._show_call(place, call)
+    def _whole_item(self, place: int, path: str) -> list[Object]:
+        """Show what a whole item says and was not shown yet."""
+        item = self._items.at[place]
+        if item.kind in CALL_KINDS:
+            self._write(item, string(item.given, CALLS[CALL_KINDS[item.kind]].text, path), path)
+            return self._show_call(place, path)
         chunks: list[Object] = []
-        fields = _PARTS.get(kind, ()) if isinstance(kind, str) and final else ()
-        if kind == "message" and item.get("role", "assistant") != "assistant":
-            fields = ()
-        for field in fields:
-            for index, (at, part) in enumerate(objects(item.get(field) or [], f"{path}.{field}")):
-                named = _TEXTS.get(str(part.get("type")), None) if kind == "message" else (field, "text")
+        if item.kind == "message" and item.given.get("role", "assistant") != "assistant":
+            return chunks
+        for field, kinds in _PARTS.get(item.kind, {}).items():
+            for index, (at, part) in enumerate(objects(item.given.get(field) or [], f"{path}.{field}")):
+                named = kinds.get(str(part.get("type")), kinds.get(""))
                 if named is not None:
-                    chunks += self._rest((place, named[0], index), string(part, named[1], at))
+                    chunks += self._rest(place, (named[0], index), string(part, named[1], at), path)
         return chunks
 
-    def _rest(self, key: PartKey, whole: str) -> list[Object]:
-        shown = "".join(self._shown.get(key, ()))
-        if not whole.startswith(shown):
-            path = f"output[{key[0]}].{key[1]}[{key[2]}]"
-            self._note(path, "its final text is not the one that was streamed, which stays")
-            return []
-        return self._show(key, whole[len(shown) :])
+    def _rest(self, place: int, key: TextKey, whole: str, path: str) -> list[Object]:
+        item = self._items.at[place]
+        if not item.rest(key, whole):
+            name = _NAMES[item.kind][key[0]]
+            self._note(f"{path}.{name}[{key[1]}]", "its final text is not the one that was streamed, which stays")
+        return self._show(place, key)
 
-    def _show(self, key: PartKey, delta: str, logprobs: list[object] | None = None) -> list[Object]:
+    def _show(self, place: int, key: TextKey, logprobs: list[object] | None = None) -> list[Object]:
+        item = self._items.at[place]
+        delta = item.unshown(key)
         if not delta and not logprobs:
             return []
-        self._shown.setdefault(key, []).append(delta)
-        name = _DELTAS[key[1]]
-        if name == "reasoning_content":
-            if self._reasoning_part not in (None, key):
+        if item.kind == "reasoning":
+            if self._reasoning_part not in (None, (place, key)):
                 delta = REASONING_BREAK + delta
-            self._reasoning_part = key
+            self._reasoning_part = (place, key)
+        name = {"text": "content", "refusal": "refusal"}.get(_NAMES[item.kind][key[0]], "reasoning_content")
         return [*self._opening(), self._chunk({name: delta}, logprobs)]
 
-    def _write(self, place: int, call: _Call, whole: str) -> None:
-        if whole.startswith(call.written):
-            call.written = whole
-        else:
-            self._note(f"output[{place}]", "its final arguments are not those that were streamed, which stay")
+    def _write(self, item: Item, whole: str, path: str) -> None:
+        if not item.rest((TEXT, 0), whole):
+            self._note(path, "its final arguments are not those that were streamed, which stay")
 
-    def _show_call(self, place: int, call: _Call) -> list[Object]:
-        item = self._items.get(place, {})
-        kind = CALL_KINDS.get(str(item.get("type")))
-        new = call.written[call.shown :]
-        if kind is None or not (item.get("call_id") and item.get("name")) or (call.index is not None and not new):
+    def _show_call(self, place: int, path: str = "") -> list[Object]:
+        item = self._items.at[place]
+        kind = CALL_KINDS.get(item.kind)
+        if kind is None or not is_named(item):
             return []
-        entry: Object = {kind: {CALLS[kind].text: new}}
-        if call.index is None:
-            call.index, self._announced = self._announced, self._announced + 1
-            extras = {extra: item[extra] for extra in CALL_EXTRAS if item.get(extra) is not None}
-            entry = {"id": item["call_id"], "type": kind, kind: {"name": item["name"], CALLS[kind].text: new}} | extras
-        call.shown = len(call.written)
-        return [*self._opening(), self._chunk({"tool_calls": [{"index": call.index} | entry]})]
+        given, known = item.given, self._calls.get(place)
+        new = item.unshown((TEXT, 0))
+        if known is not None:
+            if path and (known.id, known.name) != (given["call_id"], given["name"]):
+                self._note(path, "its id or name is not the one that was sent, which stays")
+            entry: Object = {"index": known.number, kind: {CALLS[kind].text: new}}
+            return [self._chunk({"tool_calls": [entry]})] if new else []
+        known = self._calls[place] = _Call(len(self._calls), given["call_id"], given["name"])
+        extras = {extra: given[extra] for extra in CALL_EXTRAS if given.get(extra) is not None}
+        tool = {"name": known.name, CALLS[kind].text: new}
+        entry = {"index": known.number, "id": known.id, "type": kind, kind: tool} | extras
+        return [*self._opening(), self._chunk({"tool_calls": [entry]})]
 
-    def _opening(self) -> list[Object]:
+    def _opening(self, known: Object | None = None) -> list[Object]:
         if self._started:
             return []
         self._started = True
-        return [self._chunk({"role": "assistant"})]
+        return [self._chunk({"role": "assistant"}) | {k: v for k, v in (known or {}).items() if k not in self._head}]
 
     def _chunk(self, delta: Object, logprobs: list[object] | None = None, finish_reason: object = None) -> Object:
         tokens = {"content": logprobs, "refusal": None} if logprobs else None
@@ -240,12 +237,6 @@ class ResponsesToChatStream:
         if isinstance(created, (int, float)):
             self._head["created"] = int(created)
 
-    def _place(self, event: Mapping[str, object]) -> int:
-        # Gateways that rename item ids do so per event, so the index is the better name of an item.
-        if isinstance(event.get("output_index"), int):
-            return _index(event, "output_index")
-        return self._places.get(str(event.get("item_id")), 0)
-
     def _note(self, path: str, reason: str) -> None:
         if path not in self._noted:
             self._noted.add(path)
@@ -259,24 +250,20 @@ class ResponsesToChatStream:
         "refusal": _refusal,
         "reasoning": _reasoning,
         "call": _call,
+        "part": _part,
         "item": _item,
         "end": _end,
     }
 
 
-_DELTAS: Mapping[str, str] = {
-    "text": "content",
-    "refusal": "refusal",
-    "summary": "reasoning_content",
-    "content": "reasoning_content",
+_PARTS: Mapping[str, Mapping[str, Mapping[str, tuple[int, str]]]] = {
+    "message": {"content": {"output_text": (TEXT, "text"), "refusal": (REFUSAL, "refusal")}},
+    "reasoning": {"summary": {"": (TEXT, "text")}, "content": {"": (CONTENT, "text")}},
 }
-_PARTS: Mapping[str, tuple[str, ...]] = {"message": ("content",), "reasoning": ("summary", "content")}
-_TEXTS: Mapping[str, tuple[str, str]] = {"output_text": ("text", "text"), "refusal": ("refusal", "refusal")}
+"""Type of an item -> its lists -> type of a part, or any -> the key and the field of its text."""
+
+_NAMES: Mapping[str, Mapping[int, str]] = {
+    "message": {TEXT: "text", REFUSAL: "refusal"},
+    "reasoning": {TEXT: "summary", CONTENT: "content"},
+}
 _STREAMED = frozenset({"role", "content", "refusal", "tool_calls", "reasoning_content"})
-
-
-def _index(event: Mapping[str, object], name: str) -> int:
-    value = event.get(name, 0)
-    if not isinstance(value, int):
-        raise FormatError(name, "must be an integer")
-    return value

@@ -20,11 +20,12 @@ def messages_to_input(
 ) -> list[Object]:
     """Return the Responses ``input`` items for Messages ``messages``, after a ``system`` that is a list of blocks.
 
-    Text and files in a row are the parts of one message, and every other block is an item of its own.  What the items
-    could not carry goes into the ledger; ``places`` takes where each item and part stood.  Raises FormatError for
-    messages that are not Messages' own.
+    Text and files in a row are the parts of one message, and every other block is an item of its own.  Reasoning goes
+    without the id that it had, and only where its turn goes on behind it.  What the items could not carry goes into
+    the ledger; ``places`` takes where each item and part stood.  Raises FormatError for messages that are not
+    Messages' own.
     """
-    conversation = _Conversation(ledger, {} if places is None else places)
+    conversation = _Conversation(ledger, places)
     if isinstance(system, (list, tuple)):
         conversation.instruct(system)
     given = objects(messages, "messages")
@@ -32,27 +33,35 @@ def messages_to_input(
         conversation.add(path, message)
     if given and given[-1][1].get("role") == "assistant":
         ledger.lose(given[-1][0], "Responses starts a new turn after an assistant message, Messages continues it")
-    return conversation.items
+    return conversation.finished()
 
 
 class _Conversation:
-    """The items so far, and the parts of the message that is still open."""
+    """The items so far, the parts of the message that is still open, and the reasoning that nothing follows yet."""
 
-    def __init__(self, ledger: Ledger, places: dict[str, str]) -> None:
-        self.items: list[Object] = []
+    def __init__(self, ledger: Ledger, places: dict[str, str] | None) -> None:
+        self._items: list[Object] = []
         self._ledger = ledger
-        self._places = places
+        self._pivot = places is not None
+        self._places = {} if places is None else places
         self._parts: list[Object] | None = None
+        self._thoughts: list[tuple[str, Object, str]] = []
 
     def instruct(self, blocks: object) -> None:
         self._blocks("system", "system", objects(blocks, "system"))
-        if self.items:
+        if self._items:
             self._places["input[0].content"] = "system"
+
+    def finished(self) -> list[Object]:
+        self._end_turn()
+        return self._items
 
     def add(self, path: str, message: Mapping[str, object]) -> None:
         role, content = message.get("role"), message.get("content")
         if not isinstance(role, str) or role not in ROLES:
             raise FormatError(f"{path}.role", f"{named(role)} is not a Messages role; use one of {', '.join(ROLES)}")
+        if role != "assistant":
+            self._end_turn()
         lose_rest(self._ledger, message, "message", path)
         if isinstance(content, str):
             self._add(path, {"type": "message", "role": role, "content": content})
@@ -79,7 +88,7 @@ class _Conversation:
 
     def _say(self, role: str, path: str, at: str, part: Object, kind: str) -> None:
         parts = self._open(role, path) if self._parts is None else self._parts
-        self._note(f"input[{len(self.items) - 1}].content[{len(parts)}]", at, kind, part)
+        self._note(f"input[{len(self._items) - 1}].content[{len(parts)}]", at, kind, part)
         parts.append(part)
 
     def _open(self, role: str, path: str) -> list[Object]:
@@ -87,13 +96,26 @@ class _Conversation:
         item: Object = {"type": "message", "role": role, "content": self._parts}
         if role == "assistant":
             # Only the shape of an output message holds parts of the model's, and it requires an id.
-            item |= {"id": f"msg_{len(self.items)}", "status": "completed"}
+            item |= {"id": f"msg_{len(self._items) + len(self._thoughts)}", "status": "completed"}
         self._add(path, item)
         return self._parts
 
     def _add(self, at: str, item: Object, kind: str = "") -> None:
-        self._note(f"input[{len(self.items)}]", at, kind, item)
-        self.items.append(item)
+        for thought in (*self._thoughts, (at, item, kind)):
+            self._append(*thought)
+        self._thoughts = []
+
+    def _append(self, at: str, item: Object, kind: str) -> None:
+        self._note(f"input[{len(self._items)}]", at, kind, item)
+        self._items.append(item)
+
+    def _end_turn(self) -> None:
+        for at, item, kind in self._thoughts:
+            if self._pivot:
+                self._append(at, item, kind)
+            else:
+                self._ledger.lose(at, "Responses takes reasoning back only with what followed it", minor=True)
+        self._thoughts = []
 
     def _note(self, here: str, at: str, kind: str, made: Mapping[str, object]) -> None:
         self._places[here] = at
@@ -116,7 +138,9 @@ class _Conversation:
         home = open_reasoning(block.get("signature"))
         if home is not None:
             if home.get("encrypted_content"):
-                self._add(at, home)
+                # With its id it must stand before the very item that followed it, whose id no block holds: recorded as
+                # "provided without its required following item", and without the id as taken.
+                self._thoughts.append((at, {name: value for name, value in home.items() if name != "id"}, ""))
             else:
                 why = "a reasoning item without encrypted_content exists only where the answer was stored"
                 self._ledger.lose(at, why, minor=True)
@@ -132,8 +156,7 @@ class _Conversation:
     def _seal(self, at: str, block: Mapping[str, object], summary: list[dict[str, str]], seal: str) -> None:
         kind = string(block, "type", at)
         lose_rest(self._ledger, block, kind, at)
-        identity = f"rs_{len(self.items)}"
-        self._add(at, {"id": identity, "type": "reasoning", "summary": summary, "encrypted_content": seal}, kind)
+        self._thoughts.append((at, {"type": "reasoning", "summary": summary, "encrypted_content": seal}, kind))
 
     def _tool_use(self, at: str, block: Mapping[str, object]) -> None:
         lose_rest(self._ledger, block, "tool_use", at)
@@ -164,7 +187,7 @@ class _Conversation:
             if kind not in PARTS:
                 self._lose("tool", at, kind)
             elif (part := input_part(block, at, self._ledger)) is not None:
-                self._note(f"input[{len(self.items)}].output[{len(parts)}]", at, kind, part)
+                self._note(f"input[{len(self._items)}].output[{len(parts)}]", at, kind, part)
                 parts.append(part)
         return parts
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from chatsheet_llm.formats.messages_responses_parts import lose_rest
 from chatsheet_llm.formats.messages_responses_tables import (
     DISPLAYS,
     HOSTED_TOOLS,
+    LEAST_TOKENS,
+    LONGEST_USER,
     LOST_THINKING,
     MESSAGES_PARAMETERS,
     SERVICE_TIERS,
@@ -38,8 +41,9 @@ def messages_to_responses(
     result shares nested values with ``body``, which is never changed.
 
     Adaptive thinking is what a model of Responses does unasked.  A document without a title gets the file name
-    ``document`` that Responses requires, and a schema the name ``response_format``.  Losses of what an earlier reply
-    left, of labels and of hints about cost are minor.
+    ``document`` that Responses requires, and a schema the name ``response_format``.  A user id that is too long is
+    told by its digest, which names the same user each time.  Losses of what an earlier reply left, of labels and of
+    hints about cost are minor.
 
     Messages always returns the seals of its reasoning, so ``include`` asks for them where the caller asks for thinking
     or hands some back; models without reasoning refuse it.
@@ -117,6 +121,8 @@ def _cache_control(on: _Request, value: object) -> None:
 def _max_tokens(on: _Request, value: object) -> None:
     if value == 0:
         on.ledger.lose("max_tokens", "0 asks to fill the cache and for no answer, and Responses always answers")
+    elif on.places is None and isinstance(value, int) and value < LEAST_TOKENS:
+        on.ledger.lose("max_tokens", f"Responses takes no limit below {LEAST_TOKENS} tokens")
     else:
         on.place("max_output_tokens", value, "max_tokens")
 
@@ -135,8 +141,13 @@ def _system(on: _Request, value: object) -> None:
 
 def _metadata(on: _Request, value: object) -> None:
     given = mapping(value, "metadata")
-    if given.get("user_id") is not None:
-        on.place("safety_identifier", given["user_id"], "metadata.user_id")
+    user = given.get("user_id")
+    if isinstance(user, str) and len(user) > LONGEST_USER:
+        reason = f"Responses takes {LONGEST_USER} characters, so the SHA-256 digest of it is sent"
+        on.ledger.lose("metadata.user_id", reason, minor=True)
+        user = hashlib.sha256(user.encode("utf-8", "surrogatepass")).hexdigest()
+    if user is not None:
+        on.place("safety_identifier", user, "metadata.user_id")
     lose_rest(on.ledger, given, "metadata", "metadata")
 
 

@@ -62,6 +62,12 @@ DISPLAYS: Mapping[str, str] = MappingProxyType({"omitted": "", "summarized": "au
 
 SERVICE_TIERS: Mapping[str, str] = MappingProxyType({"auto": "auto", "standard_only": "default"})
 
+LEAST_TOKENS = 16
+"""The smallest limit that Responses takes, by its schema."""
+
+LONGEST_USER = 64
+"""How many characters a ``safety_identifier`` may have, by the schema of Responses and Chat alike."""
+
 TOOL_CHOICES: Mapping[str, str] = MappingProxyType({"any": "required", "auto": "auto", "none": "none"})
 
 HOSTED_TOOLS = frozenset(
@@ -116,7 +122,7 @@ class Fields(NamedTuple):
     """The fields of one kind of object: those that are carried, and what the others mean.
 
     A field in ``neutral`` with that value asks for what Responses does anyway; the loss of one in ``free`` is minor: a
-    label, a hint about cost, or state of an earlier reply.
+    label, a hint about cost, state of an earlier reply, or what its neighbours say as well.
     """
 
     carried: frozenset[str]
@@ -144,7 +150,8 @@ FIELDS: Mapping[str, Fields] = MappingProxyType(
         # Blocks that are items.
         "redacted_thinking": _fields("type data", free="cache_control"),
         "thinking": _fields("type thinking signature", free="cache_control"),
-        "tool_result": _fields("type tool_use_id content", {"is_error": False}, "cache_control toolset_name"),
+        # The words of an error say that it is one.
+        "tool_result": _fields("type tool_use_id content", {"is_error": False}, "cache_control is_error toolset_name"),
         "tool_use": _fields("type id name input", {"caller": {"type": "direct"}}, "cache_control caller toolset_name"),
         # Settings.
         "cache_control": _fields("type", free="ttl"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
-from chatsheet_llm.formats.errors import FormatError, elements, mapping, named, objects, string
+from chatsheet_llm.formats.errors import FormatError, mapping, named, objects, string
 from chatsheet_llm.formats.ledger import Ledger, Object
 from chatsheet_llm.formats.responses_chat_tables import ITEMS
 from chatsheet_llm.formats.tables import CALL_EXTRAS, CALL_KINDS, CALLS
@@ -33,13 +33,14 @@ def input_to_messages(given: object, ledger: Ledger) -> list[Object]:
 
 
 class _Conversation:
-    """The messages so far, and the assistant message that the next item may still belong to."""
+    """The messages so far, each with the results behind it, and the assistant message that may still grow."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._messages: list[Object] = []
+        self._groups: list[list[Object]] = []
+        # Always the first of the last group.
         self._turn: Object | None = None
-        self._callers: dict[str, Object] = {}
+        self._callers: dict[str, list[Object]] = {}
 
     def add(self, path: str, item: Mapping[str, object]) -> None:
         kind = item.get("type")
@@ -54,11 +55,12 @@ class _Conversation:
             self._ADD[row](self, path, item)
 
     def finished(self) -> list[Object]:
-        for message in self._messages:
+        messages = [message for group in self._groups for message in group]
+        for message in messages:
             if message["content"] is None and not ("refusal" in message or "tool_calls" in message):
                 # A message needs content, even where only what is attached to it says something.
                 message["content"] = ""
-        return self._messages
+        return messages
 
     def _message(self, path: str, item: Mapping[str, object]) -> None:
         role, content = item.get("role"), item.get("content")
@@ -96,7 +98,9 @@ class _Conversation:
         self._ledger.lose(path, "Chat has the text of a message before its calls, not between or after", minor=True)
         before, after = _as_parts(turn["content"]), _as_parts(content)
         refusals = [{"type": "refusal", "refusal": text} for text in (turn.pop("refusal", None),) if text is not None]
-        turn["content"] = before + refusals + after
+        # The list grows, as copying it for each text would take the square of the time.
+        before += [*refusals, *after]
+        turn["content"] = before
         if refusal is not None:
             turn["refusal"] = refusal
 
@@ -136,7 +140,7 @@ class _Conversation:
         calls = turn.setdefault("tool_calls", [])
         assert isinstance(calls, list)
         calls.append({"id": call_id, "type": kind, kind: tool})
-        self._callers[call_id] = turn
+        self._callers[call_id] = self._groups[-1]
 
     def _result(self, path: str, item: Mapping[str, object]) -> None:
         if item.get("call_id") is None:
@@ -154,28 +158,29 @@ class _Conversation:
             if item.get(field) is not None and caller is None:
                 self._ledger.lose(f"{path}.{field}", "Chat names a result by its call, which is missing", minor=True)
         message: Object = {"role": "tool", "tool_call_id": call_id, "content": content}
+        last = self._groups[-1] if self._groups else None
+        if caller is None and last is not None and "tool_calls" in last[0]:
+            # It stands behind calls, if not behind its own.
+            caller = last
         if caller is None:
             self._close(message)
             return
-        place = 1 + next(index for index, known in enumerate(self._messages) if known is caller)
-        while place < len(self._messages) and self._messages[place]["role"] == "tool":
-            place += 1
-        if place < len(self._messages):
-            self._ledger.lose(path, "Chat has a result right behind its calls, so it was moved there", minor=True)
-        self._messages.insert(place, message)
-        if caller is self._turn:
+        if caller is last:
             self._turn = None
+        else:
+            self._ledger.lose(path, "Chat has a result right behind its calls, so it was moved there", minor=True)
+        caller.append(message)
 
     def _left(self, path: str, item: Mapping[str, object]) -> None:
         self._ledger.lose(path, f"Chat does not take back {named(item.get('type'))} of an earlier reply", minor=True)
 
     def _open(self) -> Object:
         self._turn = {"role": "assistant", "content": None}
-        self._messages.append(self._turn)
+        self._groups.append([self._turn])
         return self._turn
 
     def _close(self, message: Object) -> None:
-        self._messages.append(message)
+        self._groups.append([message])
         self._turn = None
 
     def _parts(self, content: object, path: str, *, only_text: bool) -> list[Object]:
@@ -205,9 +210,10 @@ def _says(message: Object) -> bool:
 
 
 def _as_parts(content: object) -> list[object]:
-    if content is None or content == "":
-        return []
-    return [{"type": "text", "text": content}] if isinstance(content, str) else elements(content, "content")
+    """The content as a list, the very list if it is one."""
+    if isinstance(content, list):
+        return content
+    return [] if content in (None, "") else [{"type": "text", "text": content}]
 
 
 def _text(part: Mapping[str, object], at: str) -> Object:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from chatsheet_llm.formats.errors import elements, mapping, named, string
 from chatsheet_llm.formats.ledger import Ledger, Object
 from chatsheet_llm.formats.responses_chat_input import input_to_messages
-from chatsheet_llm.formats.responses_chat_tables import INCLUDES, MINOR, OPTIONS, RESPONSES_PARAMETERS
+from chatsheet_llm.formats.responses_chat_tables import INCLUDES, MINOR, MOST_STOPS, OPTIONS, RESPONSES_PARAMETERS
 from chatsheet_llm.formats.responses_chat_tools import format_to_chat, tool_choice_to_chat, tools_to_chat
 from chatsheet_llm.formats.shapes import place
 from chatsheet_llm.formats.tables import Rule
@@ -115,6 +115,13 @@ def _top_logprobs(on: _Request, value: object) -> None:
         on.ledger.lose("top_logprobs", "needs message.output_text.logprobs in include, as it does in Responses")
 
 
+def _stop(on: _Request, value: object) -> None:
+    if isinstance(value, (list, tuple)) and len(value) > MOST_STOPS:
+        on.ledger.lose("stop", f"Chat takes at most {MOST_STOPS} stop sequences")
+    else:
+        on.result["stop"] = value
+
+
 def _tools(on: _Request, value: object) -> None:
     if tools := tools_to_chat(value, on.ledger):
         on.result["tools"] = tools
@@ -134,6 +141,7 @@ _CONVERTERS: Mapping[str, Callable[[_Request, object], None]] = {
     "include": _include,
     "input": _said_elsewhere,
     "instructions": _said_elsewhere,
+    "stop": _stop,
     "tool_choice": _tool_choice,
     "tools": _tools,
     "top_logprobs": _top_logprobs,

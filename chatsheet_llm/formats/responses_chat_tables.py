@@ -42,7 +42,7 @@ RESPONSES_PARAMETERS: Mapping[str, Rule] = MappingProxyType(
         "safety_identifier": Rule("place", "safety_identifier"),
         "service_tier": Rule("place", "service_tier"),
         # Of Responses itself there is no such parameter: it stands in a body that comes from another format.
-        "stop": Rule("place", "stop", neutral=([],)),
+        "stop": Rule("convert", "stop", neutral=([],)),
         # Stored completions are another product than stored responses: only who asks for storage gets it.
         "store": Rule("place", "store", neutral=(False,)),
         "stream": Rule("place", "stream"),
@@ -126,6 +126,9 @@ ITEMS: Mapping[str, ItemKind] = MappingProxyType(
 ``left`` items are what an earlier reply left; ``found`` ones too, if the server found them; ``lost`` ones hold what the
 caller says, and Chat has no place for it.
 """
+
+MOST_STOPS = 4
+"""How many stop sequences Chat takes, by its schema."""
 
 RESPONSE_FIELDS = (
     MAPPED_FIELDS

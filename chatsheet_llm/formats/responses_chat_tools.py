@@ -116,7 +116,9 @@ def _closed(schema: object) -> object | None:
     kinds = schema.get("type")
     if "properties" in schema or kinds == "object" or (isinstance(kinds, list) and "object" in kinds):
         properties, required = schema.get("properties", {}), schema.get("required", [])
-        if not isinstance(properties, Mapping) or not isinstance(required, list) or set(properties) - set(required):
+        if not isinstance(properties, Mapping) or not isinstance(required, list):
+            return None
+        if not properties.keys() <= {name for name in required if isinstance(name, str)}:
             return None
         if schema.get("additionalProperties", False) is not False:
             return None

@@ -45,7 +45,7 @@ CHAT_PARAMETERS: Mapping[str, Rule] = MappingProxyType(
         "functions": Rule("convert", "tools"),
         "logit_bias": lost("Responses has no logit bias", {}),
         "logprobs": Rule("convert", "include", neutral=(False,)),
-        "max_completion_tokens": Rule("place", "max_output_tokens"),
+        "max_completion_tokens": Rule("convert", "max_output_tokens"),
         "max_tokens": Rule("convert", "max_output_tokens"),
         "messages": Rule("convert", "input"),
         "metadata": Rule("place", "metadata"),
@@ -79,6 +79,10 @@ CHAT_PARAMETERS: Mapping[str, Rule] = MappingProxyType(
         "web_search_options": lost("Responses leaves the search to the model; Chat always searches"),
     }
 )
+
+
+LEAST_TOKENS = 16
+"""The smallest limit that Responses takes, by its schema; Chat takes smaller ones, as recorded."""
 
 
 class CallRow(NamedTuple):
@@ -126,6 +130,11 @@ FIELD_REASONS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+HINTS: Mapping[str, str] = MappingProxyType(
+    {"cache_control": "a hint about cost, which travels to Messages alone, and on parts of a message"}
+)
+"""Field that neither API of OpenAI reads and callers set all the same -> why it is a minor loss, wherever it stands."""
+
 REPLY_FIELDS = frozenset(
     {
         "annotations",
@@ -170,7 +179,7 @@ MAPPED_FIELDS = frozenset(
 
 CHAT_SERVICE_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 
-EventKind = Literal["start", "text", "refusal", "reasoning", "call", "item", "covered", "end", "fault", "lost"]
+EventKind = Literal["start", "text", "refusal", "reasoning", "call", "part", "item", "covered", "end", "fault", "lost"]
 
 _EVENTS: Mapping[str, EventKind] = {
     "response.output_text.delta": "text",
@@ -185,6 +194,8 @@ _EVENTS: Mapping[str, EventKind] = {
     "response.function_call_arguments.done": "call",
     "response.custom_tool_call_input.delta": "call",
     "response.custom_tool_call_input.done": "call",
+    "response.content_part.done": "part",
+    "response.output_text.annotation.added": "part",
     "response.output_item.added": "item",
     "response.output_item.done": "item",
     "response.created": "start",
@@ -204,9 +215,8 @@ _EVENTS: Mapping[str, EventKind] = {
 
 # What these events say stands again in a whole item, part or reply that follows.
 _COVERED: Mapping[str, tuple[str, ...]] = {
-    "response.content_part": ("added", "done"),
+    "response.content_part": ("added",),
     "response.reasoning_summary_part": ("added", "done"),
-    "response.output_text.annotation": ("added",),
     "response.compaction": ("compacting",),
     "response.code_interpreter_call_code": ("delta", "done"),
     "response.code_interpreter_call": ("in_progress", "interpreting", "completed"),
@@ -221,6 +231,12 @@ _COVERED: Mapping[str, tuple[str, ...]] = {
 }
 
 STREAM_EVENTS: Mapping[str, EventKind] = MappingProxyType(
-    {**_EVENTS, **{f"{name}.{stage}": "covered" for name, stages in _COVERED.items() for stage in stages}}
+    {
+        **_EVENTS,
+        **{f"{name}.{stage}": "covered" for name, stages in _COVERED.items() for stage in stages},
+        # Signs of life, which say nothing.
+        "keepalive": "covered",
+        "ping": "covered",
+    }
 )
 """Responses stream event -> what it is to a chat stream.  A type without a row is listed as a loss, once."""

@@ -15,13 +15,14 @@ from openai.types.chat.chat_completion import Choice
 from openai.types.chat.chat_completion_assistant_message_param import ChatCompletionAssistantMessageParam
 from openai.types.completion_usage import CompletionUsage
 from openai.types.responses import response_create_params
-from sdk_sweep import Source, check_rows, streamed, swept, untold
+from sdk_sweep import check_rows, streamed, swept, swept_events
 from sdk_types import examples, fields, names
 
 from chatsheet_llm.formats import BRIDGES, REPLIES, chat_responses_request, responses_chat_reply, tables
-from chatsheet_llm.formats.chat_responses_input import _Conversation
+from chatsheet_llm.formats.chat_responses_parts import PARTS
 
 HOPS = ("responses", "messages")
+USER = {"role": "user", "content": "Hi"}
 TOOLS = [
     {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}},
     {"type": "custom", "custom": {"name": "g"}},
@@ -33,10 +34,11 @@ REQUEST = completion_create_params.CompletionCreateParamsStreaming
 
 
 def requests():
-    """Every parameter alone, beside tools to choose from, and all that do not exclude each other at once."""
+    """Every parameter alone, beside words and tools to choose from, and all that do not exclude each other at once."""
     *alone, everything = examples(REQUEST)
     both = {name: value for name, value in everything.items() if name not in ("functions", "function_call")}
-    return [{"tools": TOOLS, **body} for body in alone] + [{**both, "tools": TOOLS}]
+    for body in [*alone, {**both, "tools": TOOLS}]:
+        yield {"tools": TOOLS, **body, "messages": [*body["messages"], USER]}
 
 
 UNSAID = {
@@ -45,13 +47,14 @@ UNSAID = {
         tools[].function.strict=False messages[].content[].image_url.detail=auto
         """,
     "what a call is without it": "messages[].tool_calls[].type=function",
-    "the stream bridge shows or hides the usage": "stream_options.include_usage=False stream_options.include_usage=True",
+    "the stream bridge shows or hides it": "stream_options.include_usage=False stream_options.include_usage=True",
 }
 UNSAID_TO = {
     "responses": {},
     "messages": {
         "what Messages does anyway": """
-            parallel_tool_calls=True response_format.type=text stream_options.include_obfuscation=False
+            parallel_tool_calls=True response_format.type=text stream_options.include_obfuscation=False verbosity=medium
+            tools[].function.parameters.type=object
             """,
         "any breakpoint is explicit": "messages[].content[].prompt_cache_breakpoint.mode=explicit",
         "listed by what stands under it": "tools[].type=custom",
@@ -75,6 +78,19 @@ REFUSED = {
 @pytest.mark.parametrize("hop", HOPS)
 def test_whatever_a_request_says_is_sent_or_declared(hop):
     swept(BRIDGES["chat", hop], requests()).check(UNSAID | UNSAID_TO[hop], MERGED[hop], REFUSED[hop])
+
+
+def test_what_a_bridge_forgets_or_does_not_know_is_found_out():
+    def forgetful(body):
+        made, losses = BRIDGES["chat", "responses"](body)
+        kept = {name: value for name, value in made.items() if name not in ("parallel_tool_calls", "temperature")}
+        return kept, [loss for loss in losses if loss.path != "seed"]
+
+    found = swept(forgetful, [*requests(), {"messages": [], "new": "mark1000"}])
+
+    assert {"parallel_tool_calls=False", "parallel_tool_calls=True", "seed", "temperature"} <= found.silent
+    assert "parallel_tool_calls=False|True" in found.merged
+    assert found.unknown == {"new: 'new' is not a Chat Completions parameter, its meaning is unknown"}
 
 
 def test_every_parameter_has_a_row_and_no_row_is_made_up():
@@ -103,7 +119,7 @@ def test_every_parameter_that_both_apis_name_alike_is_carried():
 
 def test_every_role_content_part_tool_and_call_has_a_row_and_no_row_is_made_up():
     check_rows(tables.MESSAGE_FIELDS, names(ChatCompletionMessageParam, by="role"))
-    check_rows({*_Conversation._PARTS, "input_audio"}, names(ChatCompletionContentPartParam))
+    check_rows({*PARTS, "input_audio"}, names(ChatCompletionContentPartParam))
     check_rows(chat_responses_request._TOOLS, names(ChatCompletionToolUnionParam))
     check_rows(tables.CALLS, names(ChatCompletionMessageToolCallUnion))
 
@@ -146,7 +162,7 @@ def chunks(body):
 
 
 NAMED = {
-    "what a reply is in its format": "object=chat.completion choices[].message.role=assistant",
+    "what a reply is in its format": "object=chat.completion choices[].message.role=assistant choices[].index=0",
     "the one kind of annotation": "choices[].message.annotations[].type=url_citation",
     "what the message itself tells": """
         choices[].finish_reason=stop choices[].finish_reason=tool_calls choices[].finish_reason=function_call
@@ -188,12 +204,33 @@ def test_every_field_of_a_completion_is_known_or_attached():
 # --- chunks ----------------------------------------------------------------------------------------------------------
 
 
+def single_chunks():
+    """Every field of a chunk alone and all at once, choices and calls counted from zero."""
+    for chunk in examples(ChatCompletionChunk):
+        for choice in chunk["choices"]:
+            choice["index"] = 0
+            for call in choice["delta"].get("tool_calls", []):
+                call["index"] = 0
+        yield chunk
+
+
 def around(chunk):
-    """A stream around one chunk, or None where the chunk is no beginning of one."""
-    for index, choice in enumerate(chunk["choices"]):
-        choice["index"] = index
-        for number, call in enumerate(choice["delta"].get("tool_calls", [])):
-            call["index"] = number
-            if not {"id", "function"} <= set(call):
-                call |= {"id": "c", "function": {"name": "f", **call.get("function", {})}}
-    return [chunk, {**chunk, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}]
+    """A stream around one chunk, with the beginning of a call where the chunk only goes on with it."""
+    for choice in chunk["choices"]:
+        for call in choice["delta"].get("tool_calls", []):
+            if "name" not in call.get("function", {}):
+                begun = {"index": 0, "id": call.get("id", "c"), "function": {"name": "f", "arguments": ""}}
+                yield {**chunk, "choices": [{"index": 0, "delta": {"tool_calls": [begun]}}]}
+        if "name" not in choice["delta"].get("function_call", {"name": ""}):
+            yield {**chunk, "choices": [{"index": 0, "delta": {"function_call": {"name": "f", "arguments": ""}}}]}
+    yield chunk
+    yield {**chunk, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+
+
+@pytest.mark.parametrize("caller", HOPS)
+def test_whatever_a_chunk_says_is_given_or_declared(caller):
+    repeated = "chat.completion.chunk:moderation.input.model chat.completion.chunk:moderation.output.model"
+    unsaid = {"noise by design": "chat.completion.chunk:obfuscation"}
+    unsaid |= {"each verdict repeats it": repeated} if caller == "responses" else {}
+
+    swept_events("chat", caller, single_chunks(), around).check(unsaid)

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import jsonschema
@@ -80,11 +82,7 @@ def test_every_recorded_chat_request_becomes_a_valid_responses_request(recording
             continue
         assert json.dumps(original) == before
         lost.update(loss.path for loss in losses)
-        # Chat takes a limit below 16 and Responses does not; that answer is the provider's to give.
-        too_small = isinstance(limit := body.get("max_output_tokens"), int) and limit < 16
-        errors = is_responses(
-            {key: value for key, value in body.items() if not too_small or key != "max_output_tokens"}
-        )
+        errors = is_responses(named(body))
         counts["valid" if not errors else "invalid"] += 1
         if errors and not is_chat(original):
             wrong[row["id"]] = errors
@@ -93,6 +91,29 @@ def test_every_recorded_chat_request_becomes_a_valid_responses_request(recording
     assert wrong == {}
     assert {status for status, _ in refused.values()} <= {400}, refused
     assert counts["valid"] > 300
+
+
+def named(body):
+    """The body with ids on its reasoning: the schema wants them, and recorded requests without them were answered."""
+    items = [{"id": "rs", **item} if item["type"] == "reasoning" else item for item in body["input"]]
+    return {**body, "input": items}
+
+
+def test_reasoning_without_its_id_was_taken_wherever_it_was_sent(recordings):
+    statuses = {True: Counter(), False: Counter()}
+    for row in recordings:
+        body = row["request"]["json"]
+        if row["kind"] not in ("openai-responses", "azure-responses") or not isinstance(body, dict):
+            continue
+        given = body["input"] if isinstance(body.get("input"), list) else []
+        for item, after in pairwise(given):
+            if item.get("type") == "reasoning" and "id" not in after:
+                statuses["id" in item][row["response"]["status"]] += 1
+
+    assert set(statuses[False]) == {200}
+    assert statuses[False][200] > 10
+    # Before a message without an id, one with its id is refused.
+    assert statuses[True][400] > 0
 
 
 def test_nothing_in_a_recorded_request_vanishes_unlisted(recordings):
@@ -109,8 +130,9 @@ def test_nothing_in_a_recorded_request_vanishes_unlisted(recordings):
                 continue
             if not any(path == prefix or path.startswith((f"{prefix}.", f"{prefix}[")) for prefix in lost):
                 checked += 1
-                # One answer is what Responses gives anyway, and logprobs is a name in `include`.
-                assert value in kept or (path, value) in (("n", 1), ("logprobs", True)), (path, value)
+                # One answer is what Responses gives anyway, logprobs is a name in `include`, an id names its item.
+                unsaid = (path, value) in (("n", 1), ("logprobs", True)) or re.search(r"reasoning_items.*\.id$", path)
+                assert value in kept or unsaid, (path, value)
 
     assert checked > 3000
 

@@ -6,6 +6,7 @@ import pytest
 
 from chatsheet_llm.formats.chat_responses_reply import responses_to_chat
 from chatsheet_llm.formats.chat_responses_request import CHAT_PARAMETERS, chat_to_responses
+from chatsheet_llm.formats.compose import origin
 from chatsheet_llm.formats.errors import FormatError
 
 USER = {"role": "user", "content": "Hi"}
@@ -62,7 +63,7 @@ def test_a_parameter_that_both_have_passes_unchanged(name):
 @pytest.mark.parametrize(
     ("given", "sent"),
     [
-        ({"max_tokens": 5}, {"max_output_tokens": 5}),
+        ({"max_tokens": 16}, {"max_output_tokens": 16}),
         ({"max_completion_tokens": 50}, {"max_output_tokens": 50}),
         ({"max_completion_tokens": 50, "max_tokens": 50}, {"max_output_tokens": 50}),
         ({"reasoning_effort": "high"}, {"reasoning": {"effort": "high"}}),
@@ -229,7 +230,9 @@ def test_a_default_asks_for_nothing(given):
 @pytest.mark.parametrize(
     ("given", "path"),
     [
-        ({"max_tokens": 5, "max_completion_tokens": 6}, "max_tokens"),
+        ({"max_tokens": 50, "max_completion_tokens": 60}, "max_tokens"),
+        ({"max_tokens": 15}, "max_tokens"),
+        ({"max_completion_tokens": 1}, "max_completion_tokens"),
         ({"top_logprobs": 2}, "top_logprobs"),
         ({"stream_options": {"other": 1}}, "stream_options.other"),
         ({"response_format": {"type": "grammar"}}, "response_format"),
@@ -248,6 +251,19 @@ def test_a_default_asks_for_nothing(given):
 )
 def test_what_has_no_place_inside_a_parameter_is_listed_by_its_path(given, path):
     assert paths(bridge(**given)[1]) == [path]
+
+
+@pytest.mark.parametrize(
+    "limit", [{"max_tokens": 5}, {"max_completion_tokens": 5}, {"max_tokens": 5, "max_completion_tokens": 5}], ids=str
+)
+def test_a_limit_that_is_too_small_for_responses_is_not_sent_but_on_the_way_to_another_format(limit):
+    body, losses = bridge(**limit)
+    pivot, none = chat_to_responses({"messages": [USER], **limit}, {})
+
+    assert "max_output_tokens" not in body
+    assert paths(losses) == list(limit)
+    assert not any(loss.minor for loss in losses)
+    assert (pivot["max_output_tokens"], none) == (5, [])
 
 
 def test_legacy_functions_become_tools_and_the_change_of_the_answer_is_listed():
@@ -393,10 +409,185 @@ def test_legacy_function_messages_are_paired_by_name():
     )
 
     assert sent == [
-        {"type": "function_call", "call_id": "call_0", **call},
-        {"type": "function_call_output", "call_id": "call_0", "output": "1"},
+        {"type": "function_call", "call_id": "call_legacy_0", **call},
+        {"type": "function_call_output", "call_id": "call_legacy_0", "output": "1"},
     ]
     assert paths(losses) == ["messages[2]"]
+
+
+def test_the_id_that_a_legacy_call_gets_is_nobody_else_s():
+    sent, _ = items(
+        USER,
+        {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "function", "name": "f", "content": "1"},
+        {"role": "assistant", "content": None, "tool_calls": [tool_call("call_1")]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "2"},
+    )
+
+    assert [item["call_id"] for item in sent[1:]] == ["call_legacy_1", "call_legacy_1", "call_1", "call_1"]
+
+
+CACHED = {"cache_control": {"type": "ephemeral"}}
+TEXT = {"type": "text", "text": "t"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "path"),
+    [
+        ([{"role": "system", "content": [TEXT | CACHED]}], "messages[0].content[0]"),
+        (
+            [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}} | CACHED]}],
+            "messages[0].content[0]",
+        ),
+        (
+            [{"role": "user", "content": [TEXT, {"type": "file", "file": {"file_id": "f"}} | CACHED]}],
+            "messages[0].content[1]",
+        ),
+        ([{"role": "assistant", "content": [TEXT | CACHED]}], "messages[0].content[0]"),
+        (
+            [
+                {"role": "assistant", "tool_calls": [tool_call("c1")]},
+                {"role": "tool", "tool_call_id": "c1", "content": [TEXT | CACHED]},
+            ],
+            "messages[1].content[0]",
+        ),
+        ([USER | CACHED], "messages[0]"),
+        ([{"role": "assistant", "tool_calls": [tool_call("c1") | CACHED]}], "messages[0].tool_calls[0]"),
+    ],
+    ids=lambda given: given if isinstance(given, str) else "",
+)
+def test_a_mark_for_the_cache_of_messages_blocks_nothing(messages, path):
+    sent, losses = items(*messages)
+
+    assert paths(losses) == [f"{path}.cache_control"]
+    assert all(loss.minor for loss in losses)
+    assert "cache" not in str(sent)
+
+
+def test_a_mark_for_the_cache_on_a_tool_blocks_nothing():
+    tool = {"type": "function", "function": {"name": "f"} | CACHED} | CACHED
+    _, losses = bridge(tools=[tool])
+
+    assert sorted(paths(losses)) == ["tools[0].cache_control", "tools[0].function.cache_control"]
+    assert all(loss.minor for loss in losses)
+
+
+@pytest.mark.parametrize(
+    ("marks", "lost"),
+    [
+        (CACHED, []),
+        ({"cache_control": {"type": "ephemeral", "ttl": "5m"}}, []),
+        ({"cache_control": {"type": "ephemeral", "ttl": "1h"}}, ["messages[0].content[0].cache_control.ttl"]),
+        (CACHED | {"prompt_cache_breakpoint": {"mode": "explicit"}}, ["messages[0].content[0].cache_control"]),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("role", ["user", "system", "assistant"])
+def test_a_mark_for_the_cache_goes_along_to_messages(role, marks, lost):
+    places = {}
+    body, losses = chat_to_responses({"messages": [{"role": role, "content": [TEXT | marks]}]}, places)
+
+    assert body["input"][0]["content"][0]["prompt_cache_breakpoint"] == {"mode": "explicit"}
+    assert places["input[0].content[0].prompt_cache_breakpoint"] == "messages[0].content[0].cache_control"
+    assert paths(losses) == lost
+    assert all(loss.minor for loss in losses)
+
+
+def test_a_mark_for_the_cache_of_an_unknown_kind_is_listed_and_goes_nowhere():
+    message = {"role": "user", "content": [TEXT | {"cache_control": {"type": "eternal"}}]}
+    body, losses = chat_to_responses({"messages": [message]}, {})
+
+    assert body["input"][0]["content"] == [{"type": "input_text", "text": "t"}]
+    assert paths(losses) == ["messages[0].content[0].cache_control"]
+
+
+IMAGE = {"type": "image_url", "image_url": {"url": "u", "detail": "low"}}
+
+
+@pytest.mark.parametrize(
+    ("message", "path", "told"),
+    [
+        ({"role": "user", "content": [IMAGE]}, "input[0].content[0].detail", "content[0].image_url.detail"),
+        ({"role": "user", "content": [IMAGE]}, "input[0].content[0].image_url", "content[0].image_url.url"),
+        (
+            {"role": "user", "content": [{"type": "image_url", "image_url": "u"}]},
+            "input[0].content[0].image_url",
+            "content[0].image_url",
+        ),
+        (
+            {"role": "user", "content": [TEXT, {"type": "file", "file": {"file_data": "d"}}]},
+            "input[0].content[1].file_data",
+            "content[1].file.file_data",
+        ),
+        (
+            {"role": "user", "content": [{"type": "input_audio", "input_audio": {}}, IMAGE]},
+            "input[0].content[0].detail",
+            "content[1].image_url.detail",
+        ),
+        (
+            {"role": "tool", "tool_call_id": "c", "content": [IMAGE]},
+            "input[0].output[0].detail",
+            "content[0].image_url.detail",
+        ),
+        ({"role": "tool", "tool_call_id": "c", "content": "x"}, "input[0].output", "content"),
+        ({"role": "tool", "tool_call_id": "c", "content": "x"}, "input[0].call_id", "tool_call_id"),
+        (
+            {"role": "assistant", "tool_calls": [tool_call("c")]},
+            "input[0].arguments",
+            "tool_calls[0].function.arguments",
+        ),
+        ({"role": "assistant", "tool_calls": [tool_call("c")]}, "input[0].call_id", "tool_calls[0].id"),
+        (
+            {"role": "assistant", "tool_calls": [{"id": "c", "type": "custom", "custom": {"name": "n", "input": "i"}}]},
+            "input[0].input",
+            "tool_calls[0].custom.input",
+        ),
+        (
+            {"role": "assistant", "content": "a", "function_call": {"name": "f", "arguments": "{}"}},
+            "input[1].arguments",
+            "function_call.arguments",
+        ),
+        ({"role": "assistant", "content": None, "refusal": "No."}, "input[0].content[0]", "refusal"),
+        ({"role": "assistant", "content": None, "refusal": "No."}, "input[0].content[0].refusal", "refusal"),
+        ({"role": "assistant", "content": "Well.", "refusal": "No."}, "input[0].content[0].text", "content"),
+        ({"role": "assistant", "content": [TEXT, TEXT], "refusal": "No."}, "input[0].content[2]", "refusal"),
+        ({"role": "assistant", "content": [TEXT, TEXT]}, "input[0].content[1].text", "content[1].text"),
+    ],
+    ids=str,
+)
+def test_where_each_thing_stood_is_told_in_the_caller_s_own_words(message, path, told):
+    places = {}
+    chat_to_responses({"messages": [message]}, places)
+
+    assert origin(path, places) == f"messages[0].{told}"
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "told"),
+    [
+        (
+            {"tool_choice": {"type": "function", "function": {"name": "f"}}},
+            "tool_choice.name",
+            "tool_choice.function.name",
+        ),
+        (
+            {"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}},
+            "tool_choice.mode",
+            "tool_choice.allowed_tools.mode",
+        ),
+        ({"function_call": "auto", "tool_choice": "none"}, "tool_choice", "tool_choice"),
+        ({"function_call": "auto"}, "tool_choice", "function_call"),
+        ({"max_tokens": 9, "max_completion_tokens": 8}, "max_output_tokens", "max_completion_tokens"),
+        ({"max_tokens": 9}, "max_output_tokens", "max_tokens"),
+        ({}, "input", "messages"),
+    ],
+    ids=str,
+)
+def test_where_a_setting_stood_is_told_in_the_caller_s_own_words(given, path, told):
+    places = {}
+    chat_to_responses({"messages": [USER], **given}, places)
+
+    assert origin(path, places) == told
 
 
 @pytest.mark.parametrize(
@@ -458,7 +649,7 @@ def test_a_reply_handed_back_returns_its_sealed_reasoning_and_blocks_nothing():
     sent, losses = items(USER, message, {"role": "tool", "tool_call_id": "c1", "content": "x"})
 
     assert sent[1:] == [
-        reply["output"][0],
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "s"}], "encrypted_content": "E"},
         {"type": "message", "role": "assistant", "content": "Wait.", "phase": "commentary"},
         {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}", "namespace": "ns"},
         {"type": "function_call_output", "call_id": "c1", "output": "x"},
@@ -467,13 +658,44 @@ def test_a_reply_handed_back_returns_its_sealed_reasoning_and_blocks_nothing():
     assert all(loss.minor for loss in losses)
 
 
-@pytest.mark.parametrize(("store", "kept"), [(True, 1), (False, 0)])
-def test_reasoning_without_its_seal_returns_only_where_it_was_stored(store, kept):
+SEALED = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "E"}
+
+
+@pytest.mark.parametrize(
+    "followed", [{"content": "a"}, {"refusal": "No."}, {"tool_calls": [tool_call("c1")], "content": ""}], ids=str
+)
+def test_sealed_reasoning_returns_without_its_id_before_what_followed_it(followed):
+    sent, losses = items(USER, {"role": "assistant", **followed, "reasoning_items": [SEALED]})
+
+    assert sent[1] == {"type": "reasoning", "summary": [], "encrypted_content": "E"}
+    assert len(sent) == 3
+    assert losses == []
+
+
+def test_sealed_reasoning_keeps_its_id_on_the_way_to_another_format():
+    body, _ = chat_to_responses({"messages": [{"role": "assistant", "content": "a", "reasoning_items": [SEALED]}]}, {})
+
+    assert body["input"][0] == SEALED
+
+
+@pytest.mark.parametrize("content", [None, ""])
+@pytest.mark.parametrize("places", [None, {}], ids=["", "pivot"])
+def test_reasoning_that_nothing_follows_does_not_return_and_its_turn_stays(content, places):
+    message = {"role": "assistant", "content": content, "reasoning_items": [SEALED]}
+    body, losses = chat_to_responses({"messages": [USER, message, USER]}, places)
+
+    assert [item.get("role") for item in body["input"]] == ["user", "assistant", "user"]
+    assert paths(losses) == ["messages[1].reasoning_items[0]"]
+    assert all(loss.minor for loss in losses)
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_reasoning_without_its_seal_does_not_return(store):
     item = {"type": "reasoning", "id": "rs_1", "summary": []}
     sent, losses = items({"role": "assistant", "content": "a", "reasoning_items": [item]}, store=store)
 
-    assert sum(entry["type"] == "reasoning" for entry in sent) == kept
-    assert paths(losses) == ([] if kept else ["messages[0].reasoning_items[0]"])
+    assert [entry["type"] for entry in sent] == ["message"]
+    assert paths(losses) == ["messages[0].reasoning_items[0]"]
     assert all(loss.minor for loss in losses)
 
 

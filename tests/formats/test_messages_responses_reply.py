@@ -3,19 +3,15 @@
 import copy
 import json
 from collections import Counter
-from typing import get_args
 
 import pytest
-from anthropic.types import ContentBlock, Message, StopReason, TextCitation, ToolUseBlock, Usage
-from openai.types.responses import Response, ResponseOutputItem
+from anthropic.types import Message
 from shared_files import recordings
 
-from chatsheet_llm.formats import messages_responses_reply as bridge
 from chatsheet_llm.formats.errors import FormatError
 from chatsheet_llm.formats.messages_responses_reply import responses_to_messages_reply
 from chatsheet_llm.formats.responses_messages_reply import messages_to_responses_reply
 from chatsheet_llm.formats.seals import open_reasoning, seal_reasoning, seal_thinking
-from chatsheet_llm.formats.tables import REQUEST_ECHO
 
 USAGE = {
     "input_tokens": 10,
@@ -333,40 +329,6 @@ def test_an_unfinished_response_is_no_message(status):
 def test_a_body_of_another_shape_is_no_message(body):
     with pytest.raises(FormatError):
         responses_to_messages_reply(body)
-
-
-def test_the_tables_know_every_name_of_both_sdks():
-    kinds = {get_args(block.model_fields["type"].annotation)[0] for block in get_args(get_args(ContentBlock)[0])}
-    citations = {get_args(kind.model_fields["type"].annotation)[0] for kind in get_args(get_args(TextCitation)[0])}
-    items = {get_args(item.model_fields["type"].annotation)[0] for item in get_args(get_args(ResponseOutputItem)[0])}
-    counted = {"input_tokens", "output_tokens", "output_tokens_details"}
-    cached = {"cache_creation_input_tokens", "cache_read_input_tokens"}
-
-    assert citations == bridge.CITATIONS
-    assert set(Usage.model_fields) - counted - cached <= bridge._USAGE_FIELDS
-    assert set(Message.model_fields) <= bridge._MESSAGE_FIELDS | {
-        *("id", "type", "role", "model", "content", "stop_reason", "usage"),
-    }
-    assert set(ToolUseBlock.model_fields) - {"id", "input", "name", "type"} <= bridge._CALL_FIELDS
-    # A block is known by a name that no item of Responses has, or by the id that the opposite bridge gives it.
-    assert not (kinds | bridge.OWN_BLOCKS) & items
-    assert set(Response.model_fields) - bridge._READ - REQUEST_ECHO <= {
-        *("error", "input_transformations", "metadata", "moderation", "prompt_cache_diagnostics", "tool_usage"),
-    }
-
-
-@pytest.mark.parametrize("stop_reason", get_args(StopReason))
-@pytest.mark.parametrize("kind", ["text", "tool_use"])
-def test_every_stop_reason_survives_both_ways(stop_reason, kind):
-    block = (
-        {"type": "text", "text": "."} if kind == "text" else {"type": "tool_use", "id": "t", "name": "n", "input": {}}
-    )
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [block]}
-    message |= {"stop_reason": stop_reason, "stop_sequence": "END" if stop_reason == "stop_sequence" else None}
-
-    middle, _ = messages_to_responses_reply(message | {"usage": {"input_tokens": 1, "output_tokens": 1}})
-
-    assert plain(responses_to_messages_reply(middle)[0])["stop_reason"] == stop_reason
 
 
 def test_every_recorded_message_survives_both_ways():

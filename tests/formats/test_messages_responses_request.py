@@ -1,29 +1,14 @@
 """Messages request -> Responses request: what each input becomes, what is listed as lost, what is refused."""
 
+import hashlib
 import json
-from typing import get_args
 
 import pytest
-from anthropic.types import (
-    ContentBlockParam,
-    MessageParam,
-    ThinkingConfigParam,
-    ToolChoiceParam,
-    ToolParam,
-    ToolUnionParam,
-    beta,
-    message_create_params,
-    tool_result_block_param,
-)
-from anthropic.types.beta import message_create_params as beta_params
-from openai.types.responses import response_create_params
-from typing_extensions import get_type_hints
+from shared_files import schema
 
-from chatsheet_llm.formats import messages_responses_request, messages_responses_tables
+from chatsheet_llm.formats import messages_responses_tables
 from chatsheet_llm.formats.errors import FormatError
-from chatsheet_llm.formats.messages_responses_parts import PARTS
 from chatsheet_llm.formats.messages_responses_request import messages_to_responses
-from chatsheet_llm.formats.messages_responses_tables import FIELDS, LOST_BLOCKS, MESSAGES_PARAMETERS, REASONS
 from chatsheet_llm.formats.responses_messages_request import responses_to_messages
 from chatsheet_llm.formats.seals import open_thinking, seal_reasoning
 
@@ -99,7 +84,7 @@ def test_the_smallest_request_only_gains_the_opposite_default_of_store():
 
 
 BECOMES = [
-    ({"max_tokens": 9}, {"max_output_tokens": 9}),
+    ({"max_tokens": 16}, {"max_output_tokens": 16}),
     ({"metadata": {"user_id": "u"}}, {"safety_identifier": "u"}),
     ({"output_config": {"effort": "max"}}, {"reasoning": {"effort": "max"}}),
     ({"service_tier": "auto"}, {"service_tier": "auto"}),
@@ -159,6 +144,7 @@ LOST = [
     ({"context_management": {"edits": [{"type": "x"}]}}, "context_management"),
     ({"diagnostics": {"previous_message_id": "m"}}, "diagnostics"),
     ({"max_tokens": 0}, "max_tokens"),
+    ({"max_tokens": 15}, "max_tokens"),
     ({"mcp_servers": [{"name": "s"}]}, "mcp_servers"),
     ({"metadata": {"team": "t"}}, "metadata.team"),
     ({"output_config": {"format": {"type": "xml"}}}, "output_config.format"),
@@ -182,6 +168,31 @@ def test_what_responses_cannot_do_is_listed_and_not_sent(given, path):
 
     assert paths(losses) == [path]
     assert set(body) <= {"model", "max_output_tokens", "input", "store", "include", "reasoning"}
+
+
+def test_the_least_limit_is_the_one_of_the_wire_schema_and_a_pivot_carries_less():
+    is_valid = schema("CreateResponse")
+    least = messages_responses_tables.LEAST_TOKENS
+
+    assert is_valid({"model": "m", "input": "Hi", "max_output_tokens": least}) == []
+    assert is_valid({"model": "m", "input": "Hi", "max_output_tokens": least - 1}) != []
+    assert messages_to_responses({"max_tokens": 5, "messages": [USER]}, {})[0]["max_output_tokens"] == 5
+
+
+@pytest.mark.parametrize("places", [None, {}], ids=["hop", "pivot"])
+def test_a_user_id_that_is_too_long_goes_as_its_digest(places):
+    longest = messages_responses_tables.LONGEST_USER
+    given = {"messages": [USER], "metadata": {"user_id": "ü" * (longest + 1)}}
+    body, losses = messages_to_responses(given, places)
+    fitting, none = messages_to_responses({**given, "metadata": {"user_id": "ü" * longest}}, places)
+
+    assert body["safety_identifier"] == hashlib.sha256(("ü" * (longest + 1)).encode()).hexdigest()
+    assert paths(losses, minor=True) == ["metadata.user_id"]
+    assert (fitting["safety_identifier"], none) == ("ü" * longest, [])
+    for name in ("CreateResponse", "CreateChatCompletionRequest"):
+        told = {"model": "m", "input": "Hi", "messages": [USER]}
+        assert schema(name)(told | {"safety_identifier": body["safety_identifier"]}) == []
+        assert schema(name)(told | {"safety_identifier": "x" * (longest + 1)}) != []
 
 
 def test_a_cache_mark_on_the_whole_request_is_a_minor_loss_as_responses_marks_its_end_by_itself():
@@ -209,7 +220,7 @@ def test_of_two_different_formats_the_old_parameter_is_lost():
     assert bridge(output_config={"format": one}, output_format=one)[1] == []
 
 
-SEALED = {"role": "assistant", "content": [{"type": "redacted_thinking", "data": "d"}]}
+SEALED = {"role": "assistant", "content": [{"type": "redacted_thinking", "data": "d"}, text("A")]}
 
 
 @pytest.mark.parametrize(
@@ -449,10 +460,17 @@ def test_the_result_of_a_tool_has_the_shape_that_it_had(content, output):
 
 def test_a_result_keeps_its_place_when_responses_can_hold_nothing_of_it():
     found = {"type": "tool_reference", "tool_name": "f"}
-    made, losses = user(tool_result(content=[found], is_error=True))
+    made, losses = user(tool_result(content=[found]))
 
     assert made == [{"type": "function_call_output", "call_id": "c", "output": []}]
-    assert paths(losses) == ["messages[0].content[0].is_error", "messages[0].content[0].content[0]"]
+    assert paths(losses) == ["messages[0].content[0].content[0]"]
+
+
+def test_that_a_tool_failed_is_a_minor_loss_as_its_words_travel():
+    made, losses = user(tool_result(content="no such city", is_error=True))
+
+    assert made[0]["output"] == "no such city"
+    assert paths(losses, minor=True) == ["messages[0].content[0].is_error"]
 
 
 @pytest.mark.parametrize(
@@ -489,16 +507,41 @@ def test_thinking_travels_as_reasoning_items_that_hold_its_seals():
         ("thinking", "sig2"),
         ("redacted_thinking", "d"),
     ]
-    assert len({item["id"] for item in made}) == 4
+    # An answer in parts that names its place is nobody's.
+    assert [item.get("id") for item in made] == [None, None, None, "msg_3"]
     assert losses == []
 
 
-def test_reasoning_that_came_from_responses_returns_as_the_very_item():
-    item = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e", "status": "completed"}
-    made, losses = assistant({"type": "thinking", "thinking": "", "signature": seal_reasoning(item)})
+HOME = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e", "status": "completed"}
+SENT = {"type": "reasoning", "summary": [], "encrypted_content": "e", "status": "completed"}
+THOUGHT = {"type": "thinking", "thinking": "", "signature": seal_reasoning(HOME)}
 
-    assert made == [item]
+
+@pytest.mark.parametrize("behind", ["A", [text("A")], [tool_use()], []], ids=json.dumps)
+def test_reasoning_that_came_from_responses_returns_without_its_id_as_what_followed_it_has_another(behind):
+    first = {"role": "assistant", "content": [THOUGHT, *behind] if isinstance(behind, list) else [THOUGHT]}
+    second = {"role": "assistant", "content": behind or "A"}
+    made, losses = items(USER, first, *([] if first["content"][1:] else [second]), USER)
+
+    assert made[1] == SENT
+    assert [item.get("role", item["type"]) for item in made][2] in ("assistant", "function_call")
     assert losses == []
+
+
+@pytest.mark.parametrize("lost", [[], [{"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}]])
+def test_reasoning_that_nothing_follows_in_its_turn_is_a_minor_loss(lost):
+    places = {}
+    turns = [USER, {"role": "assistant", "content": [text("A"), tool_use(), THOUGHT, *lost]}]
+    answered = {"role": "user", "content": [tool_result(content="r")]}
+    made, losses = items(*turns, answered, {"role": "assistant", "content": "B"}, USER)
+    pivot, others = messages_to_responses({"messages": [*turns, answered]}, places)
+
+    assert [item["type"] for item in made[:4]] == ["message", "message", "function_call", "function_call_output"]
+    assert set(paths(losses, minor=True)) == {f"messages[1].content[{2 + at}]" for at in range(1 + len(lost))}
+    # What a third format has no place for is its to say.
+    assert pivot["input"][3] == SENT
+    assert places["input[3]"] == "messages[1].content[2]"
+    assert len(others) == len(lost)
 
 
 def test_reasoning_that_only_the_store_of_responses_knows_cannot_return_as_nothing_is_stored():
@@ -525,7 +568,6 @@ def test_a_conversation_comes_back_from_responses_as_it_went_there():
             {"role": "assistant", "content": called},
             {"role": "user", "content": answered},
             {"role": "assistant", "content": "g"},
-            {"role": "system", "content": "h"},
             USER,
         ],
         "tools": [{**TOOL, "description": "d", "strict": True, "defer_loading": True}, TOOL],
@@ -587,110 +629,3 @@ def test_what_is_no_messages_request_is_refused_by_its_path(body, path):
 def test_a_body_without_messages_is_refused():
     with pytest.raises(FormatError, match="messages: is missing"):
         messages_to_responses({"model": "m"})
-
-
-# --- against the SDK -------------------------------------------------------------------------------------------------
-
-
-def fields(typed_dict):
-    return set(get_type_hints(typed_dict))
-
-
-def members(union):
-    """Every member of one of the SDK's unions, however nested."""
-    inner = [member for member in get_args(union) if hasattr(member, "__module__")]
-    return [found for member in inner for found in members(member)] if get_args(union) else [union]
-
-
-def literals(kind):
-    return {kind} if isinstance(kind, str) else {name for inner in get_args(kind) for name in literals(inner)}
-
-
-def types(union, name="type"):
-    """The literal ``type`` of every member of one of the SDK's unions -> that member, one of a request if it can be."""
-    found = {}
-    for member in sorted(members(union), key=lambda member: not hasattr(member, "model_fields")):
-        if isinstance(member, type):
-            hints = {key: field.annotation for key, field in getattr(member, "model_fields", {}).items()}
-            found |= dict.fromkeys(literals((hints or get_type_hints(member)).get(name)), member)
-    return found
-
-
-def both(name, union):
-    """A union of the SDK with the one of its beta, where there is one."""
-    return (types(getattr(beta, f"Beta{name}")) if hasattr(beta, f"Beta{name}") else {}) | types(union)
-
-
-BLOCKS = both("ContentBlockParam", ContentBlockParam) | types(tool_result_block_param.Content)
-
-
-def test_every_parameter_of_the_sdk_has_a_row():
-    known = fields(message_create_params.MessageCreateParamsStreaming) | fields(
-        beta_params.MessageCreateParamsStreaming
-    )
-    # Those that the SDK does not have, or has no more, and that the API takes.
-    older = {"output_format", "temperature", "top_k", "top_p"}
-
-    assert known <= set(MESSAGES_PARAMETERS)
-    assert older <= set(MESSAGES_PARAMETERS)
-
-
-def test_every_row_points_at_a_parameter_that_responses_has():
-    known = fields(response_create_params.ResponseCreateParamsStreaming)
-    targets = {rule.target.split(".")[0] for rule in MESSAGES_PARAMETERS.values() if rule.target}
-
-    assert targets <= known
-    assert all(rule.target or rule.reason for name, rule in MESSAGES_PARAMETERS.items() if name != "cache_control")
-
-
-def test_every_row_that_converts_has_its_function():
-    converting = {name for name, rule in MESSAGES_PARAMETERS.items() if rule.how == "convert"}
-
-    assert converting == set(messages_responses_request._CONVERTERS)
-
-
-@pytest.mark.parametrize("kind", sorted(BLOCKS))
-def test_every_block_of_the_sdk_is_carried_or_lost_for_a_reason_that_is_known(kind):
-    carried = set(PARTS) | {"thinking", "redacted_thinking", "tool_use", "tool_result"}
-
-    assert (kind in carried) != (kind in LOST_BLOCKS)
-
-
-CARRIED = sorted(set(BLOCKS) - set(LOST_BLOCKS))
-
-
-@pytest.mark.parametrize("kind", CARRIED)
-def test_every_field_of_a_block_that_is_carried_was_looked_at(kind):
-    row = FIELDS[kind]
-
-    assert row.carried | set(row.neutral) | row.free <= fields(BLOCKS[kind]) | {"cache_control"}
-    assert fields(BLOCKS[kind]) - row.carried <= set(REASONS)
-
-
-@pytest.mark.parametrize("kind", CARRIED)
-def test_every_field_of_a_block_that_is_not_carried_is_listed(kind):
-    needed = {"text": "t", "thinking": "t", "signature": "s", "data": "d", "id": "i", "name": "n", "input": {}}
-    others = fields(BLOCKS[kind]) - FIELDS[kind].carried
-    block = needed | {"type": kind, "source": PDF if kind == "document" else PNG, "tool_use_id": "c", "content": "c"}
-    block = {name: block[name] for name in FIELDS[kind].carried & set(block)} | {key: {"set": True} for key in others}
-    role = "assistant" if kind in ("thinking", "redacted_thinking", "tool_use") else "user"
-    _, losses = items({"role": role, "content": [block]})
-
-    assert {loss.path for loss in losses} == {f"messages[0].content[0].{name}" for name in others}
-
-
-def test_every_role_tool_choice_and_kind_of_thinking_of_the_sdk_is_known():
-    tables = messages_responses_tables
-
-    assert set(types(MessageParam, "role")) <= {"assistant", "system", "user"}
-    assert set(types(ToolChoiceParam)) == {*tables.TOOL_CHOICES, "tool"}
-    assert set(both("ThinkingConfigParam", ThinkingConfigParam)) <= {*tables.THINKING, *tables.LOST_THINKING}
-
-
-def test_every_tool_of_the_sdk_is_a_function_or_known_as_one_of_the_provider():
-    kinds = both("ToolUnionParam", ToolUnionParam)
-    losses = bridge(tools=[{"type": kind, "name": "f", "input_schema": SCHEMA} for kind in sorted(kinds)])[1]
-
-    assert len(losses) == len(set(kinds) - {"custom"})
-    assert {loss.reason for loss in losses} == {"it is a tool of the Messages API's provider"}
-    assert fields(ToolParam) - FIELDS["custom"].carried <= set(REASONS)
