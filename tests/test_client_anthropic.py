@@ -257,3 +257,11 @@ def test_a_malformed_request_is_told_in_the_caller_s_words(box: Sandbox) -> None
         hello(client, model=MODEL, response_format=broken)
 
     assert caught.value.param == "response_format.json_schema.schema"
+
+
+def test_claude_and_azure_openai_on_one_resource_stand_in_for_each_other(box: Sandbox) -> None:
+    box.inject("azure", "503", times=1)
+    with ChatClient(settings(box), chain=["azure/chat", "anthropic_foundry"]) as client:
+        reply = hello(client)
+
+    assert way(route_of(reply)) == "azure/chat 503 -> anthropic_foundry/messages 200"

@@ -92,7 +92,7 @@ class AnthropicFoundry(Anthropic):
     @property
     def origin(self) -> str:
         """Name of the failure domain: Claude's service on a resource is not Azure OpenAI's, and neither are its files."""
-        return f"{super().origin} {urlsplit(self.url).path.strip('/')}"
+        return f"{super().origin} claude"
 
     def classes(self) -> tuple[type[Any], type[Any]]:
         """Return the Anthropic SDK's clients for Foundry, loaded here and not before."""
