@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chatsheet_llm.formats.ledger import TITLES
+from chatsheet_llm.formats.responses_messages_sampling import by_budget
 from chatsheet_llm.formats.responses_messages_tables import EFFORTS
 from chatsheet_llm.models import ModelSpec
 from chatsheet_llm.route import Loss, Mode
-
-FORCED = ("any", "tool")
-"""Choices of Messages that force a tool to be used, with which a model may not think."""
 
 
 def with_defaults(body: Mapping[str, object], mode: Mode, spec: ModelSpec) -> tuple[dict[str, object], list[Loss]]:
@@ -53,12 +51,11 @@ def _messages(filled: dict[str, object], spec: ModelSpec) -> list[str]:
         placeless.append("truncation_strategy")
     if spec.max_tokens is not None:
         filled.setdefault("max_tokens", spec.max_tokens)
-    choice, asked = filled.get("tool_choice"), filled.get("output_config", {})
-    forced = isinstance(choice, Mapping) and choice.get("type") in FORCED
+    asked = filled.get("output_config", {})
     if spec.reasoning_effort == "none":
         filled.setdefault("thinking", {"type": "disabled"})
     elif spec.reasoning_effort is not None and "thinking" not in filled:
-        if spec.reasoning_effort in EFFORTS and isinstance(asked, Mapping) and not forced:
+        if spec.reasoning_effort in EFFORTS and isinstance(asked, Mapping) and not by_budget(filled):
             filled["output_config"] = {"effort": spec.reasoning_effort, **asked}
             filled["thinking"] = {"type": "adaptive"}
         else:

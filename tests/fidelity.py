@@ -138,11 +138,22 @@ def count_requests(caller: Mode, hop: Mode, valid: Callable[[str], Callable[[obj
 
 
 def _led(body: Json) -> Json:
-    """With its instructions in front, where a request to Messages has them: that they were moved is a declared loss."""
+    """With all instructions in front, where a request to Messages has them: that they were moved is a declared loss.
+
+    What names an item by its place goes with the places.
+    """
     name = next((name for name in ("input", "messages") if isinstance(body.get(name), list)), None)
-    if name is None:
+    if name is None or not any(_instructs(item) for item in body[name]):
         return body
-    return {**body, name: sorted(body[name], key=lambda item: item.get("role") not in ("system", "developer"))}
+    given = [body.get("instructions", ""), *(item["content"] for item in body[name] if _instructs(item))]
+    parts = [[{"text": content}] if isinstance(content, str) else content for content in given]
+    said = [part["text"] for content in parts for part in content if part["text"]]
+    others = [{key: item[key] for key in item if key != "id"} for item in body[name] if not _instructs(item)]
+    return {**body, "instructions": said, name: others}
+
+
+def _instructs(item: Json) -> bool:
+    return item.get("role") in ("system", "developer")
 
 
 def _is_neutral(path: str, value: object) -> bool:

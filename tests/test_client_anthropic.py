@@ -13,7 +13,7 @@ from client_cases import HELLO, WEATHER, Said, ask, hello, settings_for, text_of
 from chatsheet_llm import AsyncChatClient, ChatClient, Settings, errors, route_of
 from chatsheet_llm.sandbox import Sandbox
 
-MODEL = "claude-sonnet-4-5"
+MODEL = "claude-opus-4-6"
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
 KINDS = ("anthropic", "anthropic_foundry")
 
@@ -252,7 +252,7 @@ def test_an_error_names_the_hop_that_a_loss_kept_out_of_a_failed_call(box: Sandb
 
 
 def test_a_malformed_request_is_told_in_the_caller_s_words(box: Sandbox) -> None:
-    broken = {"type": "json_schema", "json_schema": {"name": "n"}}
+    broken = {"type": "json_schema", "json_schema": {"name": "n", "schema": "none"}}
     with ChatClient(settings(box), chain=["anthropic"]) as client, pytest.raises(errors.BadRequestError) as caught:
         hello(client, model=MODEL, response_format=broken)
 

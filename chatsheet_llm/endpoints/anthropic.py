@@ -91,7 +91,7 @@ class AnthropicFoundry(Anthropic):
 
     @property
     def origin(self) -> str:
-        """Name of the failure domain: Claude's service on a resource is not Azure OpenAI's, and neither are its files."""
+        """Name of the failure domain: Claude's service on a resource is not Azure OpenAI's, nor are its files."""
         return f"{super().origin} claude"
 
     def classes(self) -> tuple[type[Any], type[Any]]:

@@ -1,4 +1,4 @@
-"""One output item under way, and the writer of its content blocks: start, deltas, stop.  Reads no event."""
+"""The writer of content blocks: start, deltas, stop.  Reads no event."""
 
 from __future__ import annotations
 
@@ -9,66 +9,16 @@ from dataclasses import dataclass, field
 from chatsheet_llm.formats.errors import objects
 from chatsheet_llm.formats.ledger import Object
 from chatsheet_llm.formats.messages_responses_reply import call_input
-from chatsheet_llm.formats.tables import CALL_KINDS, CALLS
-
-TextKey = tuple[int, int]
-"""Place of a text in its item: 0 for content of a message or a summary, 1 for content of reasoning; then its index."""
+from chatsheet_llm.formats.responses_items import TextKey
 
 
 @dataclass(slots=True)
-class Item:
-    """An output item under way.  ``texts`` holds the pieces that came, ``shown`` how many of each were passed on."""
+class Writing:
+    """What was written of an item: its whole blocks, the text that came last, and whether that was all."""
 
-    given: Mapping[str, object] = field(default_factory=dict)
-    kind: str = ""
-    texts: dict[TextKey, list[str]] = field(default_factory=dict)
-    shown: dict[TextKey, int] = field(default_factory=dict)
-    refusals: set[int] = field(default_factory=set)
-    parts: dict[int, Mapping[str, object]] = field(default_factory=dict)
-    last: TextKey | None = None
     blocks: list[Object] = field(default_factory=list)
-    done: bool = False
-    written: bool = False
-
-    def piece(self, key: TextKey, text: str) -> None:
-        if text:
-            self.texts.setdefault(key, []).append(text)
-
-    def rest(self, key: TextKey, whole: str) -> None:
-        """Take a whole text.  One that is not the text that came is left to the whole item to tell of."""
-        came = "".join(self.texts.get(key, ()))
-        if whole.startswith(came):
-            self.piece(key, whole[len(came) :])
-
-    def unshown(self, key: TextKey) -> str:
-        pieces = self.texts.get(key, [])
-        new, self.shown[key] = pieces[self.shown.get(key, 0) :], len(pieces)
-        return "".join(new)
-
-    def arrived(self) -> Object:
-        """The item as far as it came."""
-        if self.done:
-            return dict(self.given)
-        texts = {key: "".join(pieces) for key, pieces in sorted(self.texts.items())}
-        if self.kind == "message":
-            words: dict[int, Mapping[str, object]] = {
-                index: {"type": "refusal", "refusal": text}
-                if index in self.refusals
-                else {"type": "output_text", "text": text}
-                for (_, index), text in texts.items()
-            }
-            parts = sorted((words | self.parts).items())
-            return {**self.given, "type": "message", "content": [part for _, part in parts]}
-        if self.kind == "reasoning":
-            fields = (("summary", 0, "summary_text"), ("content", 1, "reasoning_text"))
-            said = {
-                name: [{"type": kind, "text": text} for (at, _), text in texts.items() if at == place]
-                for name, place, kind in fields
-            }
-            return {**self.given, "type": "reasoning", **said}
-        if self.kind in CALL_KINDS:
-            return {**self.given, "type": self.kind, CALLS[CALL_KINDS[self.kind]].text: "".join(texts.values())}
-        return dict(self.given)
+    last: TextKey | None = None
+    ended: bool = False
 
 
 class BlockWriter:
@@ -100,8 +50,8 @@ class BlockWriter:
         """
         events = [] if self.open is not None else [self.start(bare(block))]
         opened: Object = self.open or {}
-        kind = block.get("type")
-        exact = opened.get("type") == kind
+        kind = str(block.get("type"))
+        exact = str(opened.get("type")) == kind
         if exact and kind in _TEXT_DELTAS:
             shown = self.written()
             wording = next((wording for wording in wordings if wording.startswith(shown)), shown)
@@ -109,7 +59,7 @@ class BlockWriter:
             if rest := wording[len(shown) :]:
                 events.append(self.write(rest))
         late: Object = {}
-        if opened.get("type") == kind:
+        if str(opened.get("type")) == kind:
             if kind == "text":
                 cited = objects(block.get("citations") or [], "citations")
                 events += [self._delta("citations_delta", "citation", citation) for _, citation in cited]

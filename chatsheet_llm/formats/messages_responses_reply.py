@@ -15,7 +15,12 @@ from chatsheet_llm.formats.tables import CALL_KINDS, REQUEST_ECHO
 from chatsheet_llm.route import Loss
 
 INCOMPLETE_REASONS: Mapping[str, str] = MappingProxyType(
-    {"max_output_tokens": "max_tokens", "content_filter": "refusal", "pause_turn": "pause_turn"}
+    {
+        "compaction": "compaction",
+        "content_filter": "refusal",
+        "max_output_tokens": "max_tokens",
+        "pause_turn": "pause_turn",
+    }
 )
 """Why a Response is incomplete -> the stop reason of Messages.  Any other is ``max_tokens``, listed as a loss."""
 
@@ -166,10 +171,11 @@ def _part(part: Mapping[str, object], path: str, ledger: Ledger) -> Object:
 
 def _citation(note: Mapping[str, object], end: int, path: str, ledger: Ledger) -> Object | None:
     """The citation for an annotation; None where Messages requires more than the annotation says."""
-    if note.get("type") in CITATIONS:
+    kind = note.get("type")
+    if isinstance(kind, str) and kind in CITATIONS:
         return dict(note)
     required = {name: note.get(name) for name in ("cited_text", "encrypted_index", "url")}
-    if note.get("type") != "url_citation" or not all(isinstance(value, str) for value in required.values()):
+    if kind != "url_citation" or not all(isinstance(value, str) for value in required.values()):
         return None
     citation = {"type": "web_search_result_location", **required, "title": note.get("title") or None}
     whole = (note.get("start_index"), note.get("end_index")) == (0, end)
@@ -229,7 +235,7 @@ def _call(item: Mapping[str, object], carried: str, given: Object, path: str, le
 
 def _own_block(item: Mapping[str, object], path: str, ledger: Ledger) -> list[Object]:
     block = block_of(item)
-    if block == item and item.get("type") not in OWN_BLOCKS:
+    if block == item and item.get("type") not in tuple(OWN_BLOCKS):
         ledger.lose(path, f"Messages has no content {named(item.get('type'))}, it is a block of that type")
     return [block]
 
@@ -275,7 +281,7 @@ def _stop_reason(reply: Mapping[str, object], items: list[Mapping[str, object]])
         return INCOMPLETE_REASONS.get(_incomplete_reason(reply), "max_tokens")
     if reply.get("stop_sequence") is not None:
         return "stop_sequence"
-    return "tool_use" if any(item.get("type") in CALL_KINDS for item in items) else "end_turn"
+    return "tool_use" if any(item.get("type") in tuple(CALL_KINDS) for item in items) else "end_turn"
 
 
 def _incomplete_reason(reply: Mapping[str, object]) -> str:

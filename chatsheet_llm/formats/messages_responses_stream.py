@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
-from chatsheet_llm.formats.errors import FormatError, mapping, objects, string
+from chatsheet_llm.formats.errors import FormatError, mapping
 from chatsheet_llm.formats.ledger import Ledger, Object
-from chatsheet_llm.formats.messages_responses_blocks import BlockWriter, Item, TextKey, bare, wordings_of
+from chatsheet_llm.formats.messages_responses_blocks import BlockWriter, Writing, bare, wordings_of
 from chatsheet_llm.formats.messages_responses_reply import (
     REASONING_BREAK,
     blocks_of,
     opening,
     responses_to_messages_reply,
 )
+from chatsheet_llm.formats.responses_items import CONTENT, REFUSAL, TEXT, Item, TextKey, index_at, is_named, text_at
+from chatsheet_llm.formats.responses_places import DROPPED, Counter, Items
 from chatsheet_llm.formats.tables import CALL_KINDS, CALLS, STREAM_EVENTS
 from chatsheet_llm.route import Loss
 
@@ -36,8 +38,9 @@ class ResponsesToMessagesStream:
         self._head: Object | None = None
         self._ended = False
         self._writer = BlockWriter()
-        self._items: dict[int, Item] = {}
-        self._places: dict[str, int] = {}
+        self._counter = Counter()
+        self._items = Items()
+        self._written: dict[int, Writing] = {}
         self._front = 0
         self._noted: set[str] = set()
 
@@ -47,8 +50,13 @@ class ResponsesToMessagesStream:
         Raises FormatError for an event of a failed stream, which is to be handled before it gets here, and for one
         that is not a Responses event.
         """
-        kind = string(event, "type", "")
-        meaning = "part" if kind == "response.content_part.done" else STREAM_EVENTS.get(kind)
+        if self._counter.heard(event):
+            return []
+        kind = event.get("type")
+        if not isinstance(kind, str):
+            self._note("type", "an event has none, its meaning is lost")
+            return []
+        meaning = STREAM_EVENTS.get(kind)
         if meaning == "fault":
             raise FormatError("type", f"{kind!r} ends a failed stream and has no event in Messages")
         if self._ended:
@@ -68,64 +76,49 @@ class ResponsesToMessagesStream:
 
     def _start(self, kind: str, event: Mapping[str, object]) -> list[Object]:
         del kind
-        return self._opening(mapping(event.get("response"), "response"))
+        response = mapping(event.get("response") or {}, "response")
+        self._items.begin(response)
+        return self._opening(response) if response else []
 
     def _text(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        item, index = self._item_of(event, "message"), _index(event, "content_index")
-        name = "refusal" if kind.startswith("response.refusal") else "text"
-        if name == "refusal":
-            item.refusals.add(index)
-        return self._take(kind, event, item, (0, index), name)
+        refused = kind.startswith("response.refusal")
+        key = (REFUSAL if refused else TEXT, index_at(event, "content_index"))
+        return self._take(event, "message", key, "refusal" if refused else "text")
 
     def _reasoning(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        item = self._item_of(event, "reasoning")
         summary = "summary" in kind
-        key = (0, _index(event, "summary_index")) if summary else (1, _index(event, "content_index"))
-        return self._take(kind, event, item, key, "text")
+        key = (TEXT, index_at(event, "summary_index")) if summary else (CONTENT, index_at(event, "content_index"))
+        return self._take(event, "reasoning", key, "text")
 
     def _call(self, kind: str, event: Mapping[str, object]) -> list[Object]:
         custom = "custom" in kind
-        item = self._item_of(event, "custom_tool_call" if custom else "function_call")
-        return self._take(kind, event, item, (0, 0), "input" if custom else "arguments")
+        item = "custom_tool_call" if custom else "function_call"
+        return self._take(event, item, (TEXT, 0), "input" if custom else "arguments")
 
-    def _take(self, kind: str, event: Mapping[str, object], item: Item, key: TextKey, name: str) -> list[Object]:
-        if not kind.endswith(".done"):
-            item.piece(key, string(event, "delta", ""))
+    def _take(self, event: Mapping[str, object], kind: str, key: TextKey, name: str) -> list[Object]:
+        _, item = self._items.speaking(event, kind)
+        if not str(event["type"]).endswith(".done"):
+            item.piece(key, text_at(event, "delta"))
         else:
-            item.rest(key, string(event, name, ""))
+            # One that is not the text that came is left to the whole item to tell of.
+            item.rest(key, text_at(event, name))
         return self._advance()
 
     def _part(self, kind: str, event: Mapping[str, object]) -> list[Object]:
         del kind
-        part = mapping(event.get("part"), "part")
-        if part.get("type") in ("output_text", "refusal"):
-            self._item_of(event, "message").parts[_index(event, "content_index")] = part
+        self._items.take_part(event)
         return self._advance()
 
     def _item(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        given = mapping(event.get("item"), "item")
-        index = event.get("output_index")
-        place = self._place(given, index if isinstance(index, int) else len(self._items))
-        begun = self._items[place].given.get("id") if place in self._items else None
-        if kind.endswith(".added") and begun not in (None, given.get("id")):
-            # Some servers give every item the same index.
-            place = self._after()
-        if isinstance(given.get("id"), str):
-            self._places[str(given["id"])] = place
-        item = self._items.setdefault(place, Item())
-        if not item.done:
-            item.given, item.kind, item.done = given, str(given.get("type")), kind.endswith(".done")
+        del kind
+        self._items.announce(event)
         return self._advance()
 
     def _end(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        response = dict(mapping(event.get("response"), "response"))
-        response.setdefault("status", kind.rpartition(".")[2])
-        if not response.get("output"):
-            # Some servers leave the output out of the last event, as they have sent it.
-            arrived = [item.arrived() for _, item in sorted(self._items.items())]
-            response["output"] = [item for item in arrived if item.get("type") not in CALL_KINDS or _is_named(item)]
+        del kind
+        response, found = self._items.settle(event)
         message, losses = responses_to_messages_reply(response)
-        events = self._opening(response) + self._final([item for _, item in objects(response["output"], "output")])
+        events = self._opening(response) + self._final(found)
         self.losses += losses
         self._ended = True
         head = self._head or {}
@@ -147,56 +140,63 @@ class ResponsesToMessagesStream:
     def _advance(self) -> list[Object]:
         """Write what can be written: of the first item that is not whole as far as it came, and all before it."""
         events: list[Object] = []
-        while (item := self._items.get(self._front)) is not None:
-            last = self._front == max(self._items)
+        while (item := self._items.at.get(self._front)) is not None:
+            last = self._front + 1 == self._items.after()
             if not item.done or (item.kind == "reasoning" and last):
                 events += self._preview(item)
                 break
-            events += self._whole(self._front, item)
+            events += self._whole(self._front, f"output[{self._front}]")
             self._front += 1
         return [*self._opening({}), *events] if events else []
+
+    def _writing(self) -> Writing:
+        return self._written.setdefault(self._front, Writing())
 
     def _preview(self, item: Item) -> list[Object]:
         if item.kind == "message" and item.given.get("role", "assistant") == "assistant":
             return self._preview_message(item)
         if item.kind == "reasoning":
             return self._preview_reasoning(item)
-        if item.kind in CALL_KINDS and _is_named(item.given):
+        if item.kind in CALL_KINDS and is_named(item):
             return self._preview_call(item)
         return []
 
     def _preview_message(self, item: Item) -> list[Object]:
         events: list[Object] = []
+        blocks = self._writing().blocks
         while True:
-            number = len(item.blocks)
-            if text := item.unshown((0, number)):
+            number = len(blocks)
+            if text := item.unshown((TEXT, number)) + item.unshown((REFUSAL, number)):
                 events += self._show(item, {"type": "output_text", "text": ""}, text)
             # The whole item may say more of its last part than the event of the part did.
             followed = any(index > number for index in (*item.parts, *(at for _, at in item.texts)))
             if number not in item.parts or not followed or not item.given:
                 return events
-            block = blocks_of({**item.given, "type": "message", "content": [item.parts[number]]}, "", _unread())[0]
+            part = item.noted(number, item.parts[number])
+            block = blocks_of({**item.given, "type": "message", "content": [part]}, "", _unread())[0]
             events += self._finish(f"output[{self._front}]", block, (str(block["text"]),))
-            item.blocks.append(block)
+            blocks.append(block)
 
     def _preview_reasoning(self, item: Item) -> list[Object]:
         events: list[Object] = []
+        writing = self._writing()
         for key in sorted(item.texts):
-            if item.last is not None and key < item.last:
+            if writing.last is not None and key < writing.last:
                 continue
             if text := item.unshown(key):
-                lead = REASONING_BREAK if item.last not in (None, key) else ""
-                item.last = key
+                lead = REASONING_BREAK if writing.last not in (None, key) else ""
+                writing.last = key
                 events += self._show(item, {}, lead + text)
         return events
 
     def _preview_call(self, item: Item) -> list[Object]:
         if item.kind == "custom_tool_call":
             lead = "" if self._writer.open else '{"input":"'
-            return self._show(item, {}, lead + _escaped(text)) if (text := item.unshown((0, 0))) else []
-        if self._writer.open is None and not "".join(item.texts.get((0, 0), ())).lstrip().startswith("{"):
+            return self._show(item, {}, lead + _escaped(text)) if (text := item.unshown((TEXT, 0))) else []
+        pieces = (piece.lstrip() for piece in item.texts.get((TEXT, 0), ()))
+        if self._writer.open is None and not next(filter(None, pieces), "").startswith("{"):
             return []
-        return self._show(item, {}, text) if (text := item.unshown((0, 0))) else []
+        return self._show(item, {}, text) if (text := item.unshown((TEXT, 0))) else []
 
     def _show(self, item: Item, part: Object, text: str) -> list[Object]:
         events: list[Object] = []
@@ -213,21 +213,21 @@ class ResponsesToMessagesStream:
         begun = {**item.given, "type": item.kind, CALLS[CALL_KINDS[item.kind]].text: ""}
         return bare(blocks_of(begun, "", _unread())[0])
 
-    def _whole(self, place: int, item: Item) -> list[Object]:
+    def _whole(self, place: int, path: str) -> list[Object]:
         """Write what a whole item says and was not written yet; the same item again must say the same."""
-        path = f"output[{place}]"
+        item, writing = self._items.at[place], self._written.setdefault(place, Writing())
         blocks = blocks_of(item.given, path, _unread())
         events: list[Object] = []
         for number, block in enumerate(blocks):
-            if not item.written and number >= len(item.blocks):
+            if not writing.ended and number >= len(writing.blocks):
                 events += self._finish(path, block, wordings_of(item.given, block))
-        if item.blocks != (blocks if item.written else blocks[: len(item.blocks)]):
-            if item.kind == "reasoning" and _unsealed(item.blocks) == _unsealed(blocks):
-                self._note(f"{path}.encrypted_content", _RESEALED)
+        if writing.blocks != (blocks if writing.ended else blocks[: len(writing.blocks)]):
+            if item.kind == "reasoning" and _unsealed(writing.blocks) == _unsealed(blocks):
+                self._note(f"{path}.encrypted_content" if "encrypted_content" in item.given else path, _RESEALED)
             else:
                 self._note(path, _STAYS)
-        if not item.written:
-            item.blocks, item.written = blocks, True
+        if not writing.ended:
+            writing.blocks, writing.ended = blocks, True
         if self._writer.open is not None:
             # The open block was of a part that the whole item does not have.
             events += self._finish(path, self._writer.open, (self._writer.written(),))
@@ -240,47 +240,27 @@ class ResponsesToMessagesStream:
             self._note(path, _STAYS)
         return events
 
-    def _final(self, output: list[Mapping[str, object]]) -> list[Object]:
-        """Write what only the final reply says."""
+    def _final(self, found: list[int]) -> list[Object]:
+        """Write what only the last event says."""
         events: list[Object] = []
-        found: list[int] = []
-        for index, given in enumerate(output):
-            found.append(self._place(given, index, found))
-            item = self._items.setdefault(found[-1], Item())
-            item.given, item.kind, item.done = given, str(given.get("type")), True
-        if self._writer.open is not None and self._front not in found:
-            item = self._items[self._front]
-            item.given, item.done = item.arrived(), True
+        paths = {place: f"output[{index}]" for index, place in enumerate(found)}
+        left = self._items.left(found)
         # An open block can only be followed by others once it is closed.
-        begun = [self._front] if self._writer.open is not None else []
-        for place in dict.fromkeys(begun + found):
-            events += self._whole(place, self._items[place])
-        for place in sorted(set(self._items) - set(found)):
-            self._note(f"output[{place}]", "the final reply does not hold it; what was streamed of it stays")
+        if self._writer.open is not None:
+            if self._front in left:
+                item = self._items.at[self._front]
+                item.given, item.done = item.arrived(), True
+            events += self._whole(self._front, paths.get(self._front, f"output[{self._front}]"))
+        for index, place in enumerate(found):
+            if not self._written.get(place, Writing()).ended and self._is_late(found[index + 1 :]):
+                self._note(paths[place], _LATE)
+            events += self._whole(place, paths[place])
+        for place in left:
+            self._note(f"output[{place}]", DROPPED)
         return events
 
-    def _place(self, item: Mapping[str, object], index: int, taken: Collection[int] = ()) -> int:
-        """The place of an item: where its id was seen, or its index unless that belongs to another item."""
-        place = self._places.get(str(item.get("id")), index)
-        known = self._items.get(place)
-        if place in taken or (known is not None and known.kind not in ("", item.get("type"))):
-            return self._after(taken)
-        return place
-
-    def _item_of(self, event: Mapping[str, object], kind: str) -> Item:
-        # Gateways that rename item ids do so per event, so an id that no item has says nothing.
-        index = event.get("output_index")
-        place = self._places.get(str(event.get("item_id")), index if isinstance(index, int) else 0)
-        known = self._items.get(place)
-        if known is not None and known.kind not in ("", kind):
-            open_ones = [at for at, item in self._items.items() if item.kind == kind and not item.done]
-            place = open_ones[-1] if open_ones else self._after()
-        item = self._items.setdefault(place, Item())
-        item.kind = item.kind or kind
-        return item
-
-    def _after(self, taken: Collection[int] = ()) -> int:
-        return max([-1, *self._items, *taken]) + 1
+    def _is_late(self, followers: list[int]) -> bool:
+        return any(self._written.get(place, Writing()).ended for place in followers)
 
     def _note(self, path: str, reason: str) -> None:
         if path not in self._noted:
@@ -302,6 +282,7 @@ class ResponsesToMessagesStream:
 
 
 _STAYS = "its final form is not the one that was streamed, which stays"
+_LATE = "only the last event brings it, so it stands behind what was sent by then"
 _RESEALED = "sealed anew in the last event, after its block was sent; the first seal stays"
 
 
@@ -313,17 +294,6 @@ def _escaped(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
-def _is_named(item: Mapping[str, object]) -> bool:
-    return isinstance(item.get("call_id"), str) and isinstance(item.get("name"), str)
-
-
 def _unread() -> Ledger:
     """A ledger for a block under way: the whole reply lists the losses."""
     return Ledger("messages")
-
-
-def _index(event: Mapping[str, object], name: str) -> int:
-    value = event.get(name, 0)
-    if not isinstance(value, int):
-        raise FormatError(name, "must be an integer")
-    return value

@@ -135,7 +135,7 @@ class EventWriter:
     def add_whole(self, made: Object) -> None:
         """Announce and close an item that came whole."""
         kind = CALL_KINDS.get(str(made.get("type")))
-        if kind is None:
+        if kind is None or not {"id", "name", CALLS[kind].text} <= made.keys():
             known = self.begin(made)
             known.open = False
             self.event("response.output_item.done", output_index=known.place, item=made)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from chatsheet_llm.formats.errors import mapping, objects, string
 from chatsheet_llm.formats.ledger import Ledger, Object, is_nothing
+from chatsheet_llm.formats.shapes import integer
 from chatsheet_llm.formats.tables import CALL_EXTRAS, CALLS
 
 
 def empty_response(reply: Mapping[str, object]) -> Object:
     """Return a Response with the id, model and time of a Chat reply and a neutral value wherever one is required."""
-    created = reply.get("created")
     return {
         "id": _text(reply.get("id")),
         "object": "response",
-        "created_at": int(created) if isinstance(created, (int, float)) else 0,
+        "created_at": integer(reply.get("created")),
         "status": "in_progress",
         "error": None,
         "incomplete_details": None,
@@ -44,18 +44,40 @@ def call_kind(call: Mapping[str, object]) -> str:
     return str(call.get("type") or ("custom" if "custom" in call else "function"))
 
 
-def call_item(call: Mapping[str, object], reply_id: object, number: int, path: str, ledger: Ledger) -> Object:
-    """Return the output item of a tool call; a call of an unknown kind is an item of that kind.  Raises FormatError."""
+def call_ids(calls: Iterable[Mapping[str, object]], reply_id: object) -> list[str]:
+    """Return the id of each tool call: its own, or one made of its number where it has none or an earlier one has it.
+
+    A later call changes no id.  Results find their call by its id alone, and so does the SDK's stream helper.
+    """
+    ids: list[str] = []
+    for number, call in enumerate(calls):
+        call_id = _text(call.get("id")) or item_id("call", reply_id, number)
+        while call_id in ids:
+            call_id = f"{call_id}_{number}"
+        ids.append(call_id)
+    return ids
+
+
+def call_item(
+    call: Mapping[str, object], call_id: str, reply_id: object, number: int, path: str, ledger: Ledger
+) -> Object:
+    """Return the output item of a tool call, under an id of :func:`call_ids`.
+
+    A call of an unknown kind is an item of that kind.  Raises FormatError.
+    """
     kind = call_kind(call)
     row = CALLS.get(kind)
+    if call.get("id") and call["id"] != call_id:
+        why = "an earlier call has it" if isinstance(call["id"], str) else "it is no text"
+        ledger.lose(f"{path}.id", f"{why}, so the call has another id")
     if row is None:
         ledger.lose(path, "Responses has no such tool call, attached to the output as it is")
-        return dict(call)
+        return dict(call) | ({"id": call_id} if call.get("id") else {})
     tool = mapping(call.get(kind), f"{path}.{kind}")
     item: Object = {
         "id": item_id("fc" if kind == "function" else "ctc", reply_id, number),
         "type": row.item,
-        "call_id": call.get("id") or item_id("call", reply_id, number),
+        "call_id": call_id,
         "name": string(tool, "name", f"{path}.{kind}"),
         row.text: "" if tool.get(row.text) is None else string(tool, row.text, f"{path}.{kind}"),
     }
@@ -87,7 +109,8 @@ def response_logprob(entry: object) -> object:
     if not isinstance(entry, Mapping):
         return entry
     top = entry.get("top_logprobs")
-    others = [{**other, "bytes": other.get("bytes") or []} for other in top] if isinstance(top, list) else []
+    listed = top if isinstance(top, list) else []
+    others = [{**other, "bytes": other.get("bytes") or []} if isinstance(other, Mapping) else other for other in listed]
     return {**entry, "bytes": entry.get("bytes") or [], "top_logprobs": others}
 
 

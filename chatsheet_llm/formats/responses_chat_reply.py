@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chatsheet_llm.formats.chat_responses_reply import INCOMPLETE_REASONS, REASONING_BREAK
-from chatsheet_llm.formats.errors import FormatError, elements, mapping, objects, string
+from chatsheet_llm.formats.errors import FormatError, elements, mapping, named, objects, string
 from chatsheet_llm.formats.ledger import Ledger, Object, is_nothing
 from chatsheet_llm.formats.responses_chat_items import (
+    call_ids,
     call_item,
     call_kind,
     empty_response,
@@ -24,9 +25,14 @@ from chatsheet_llm.route import Loss
 
 FINISH_REASONS: Mapping[str, str | None] = {
     **dict.fromkeys(("stop", "tool_calls", "function_call")),
+    # What other servers call a stop.
+    **dict.fromkeys(("end_turn", "eos", "eos_token", "stop_sequence")),
     **{finish: reason for reason, finish in INCOMPLETE_REASONS.items()},
 }
-"""Finish reason of Chat -> why a Response is incomplete, None for a complete one.  Any other is attached and listed."""
+"""Finish reason of Chat -> why a Response is incomplete, None for a complete one.
+
+Any other is itself the reason why the Response is incomplete: it may be an ``error`` as well as anything else.
+"""
 
 _REPLY = frozenset(
     {
@@ -60,7 +66,8 @@ def chat_to_responses_reply(
     Reasoning text of any provider becomes the summary of a reasoning item.  An empty text says nothing, so it makes no
     message.  What ``responses_to_chat`` attached (``reasoning_items``, ``provider_*``, ``phase``, ``response_*``) goes
     back to its place.  Anything else without a place is attached to the Response under its own name, or under
-    ``chat_`` and its name where that is taken; other choices as ``choices``.  Each of these is listed as a loss.
+    ``chat_`` and its name where that is taken; other choices as ``choices``.  A finish reason that nobody knows is why
+    the Response is incomplete, and a call whose id an earlier one has gets another.  Each of these is listed as a loss.
     What only the request knows (tools, temperature, ...) has the neutral value that the type requires.
 
     ``places`` takes where each thing stood: path in the result -> path in ``reply``.  Raises FormatError for what is
@@ -104,15 +111,16 @@ class _Answer:
         places["created_at"] = "created"
 
     def finish(self, choice: Mapping[str, object], at: str) -> None:
-        reason = choice.get("finish_reason")
-        known = reason is None or reason in FINISH_REASONS
-        incomplete = FINISH_REASONS.get(reason) if isinstance(reason, str) else None
+        reason, path = choice.get("finish_reason") or None, f"{at}.finish_reason"
+        if reason is not None and not isinstance(reason, str):
+            raise FormatError(path, f"must be a string, not {named(reason)}")
+        incomplete = None if reason is None else FINISH_REASONS.get(reason, reason)
         self.response["status"] = "completed" if incomplete is None else "incomplete"
         if incomplete is not None:
             self.response["incomplete_details"] = {"reason": incomplete}
-        if not known:
-            self._attach("finish_reason", reason, f"{at}.finish_reason")
-        self.places |= dict.fromkeys(("status", "incomplete_details"), f"{at}.finish_reason")
+        if reason is not None and reason not in FINISH_REASONS:
+            self.ledger.lose(path, f"Responses has no {named(reason)}, it is the reason of an incomplete answer")
+        self.places |= dict.fromkeys(("status", "incomplete_details", "incomplete_details.reason"), path)
 
     def output(self, message: Mapping[str, object], choice: Mapping[str, object], at: str) -> list[Object]:
         path = f"{at}.message"
@@ -133,12 +141,13 @@ class _Answer:
         if message.get("function_call"):
             tools.append(f"{path}.function_call")
             calls.append((tools[-1], {"function": mapping(message["function_call"], tools[-1])}))
-        items = []
+        items, reply_id = [], self.response["id"]
+        ids = call_ids((call for _, call in calls), reply_id)
         for number, ((at, call), tool) in enumerate(zip(calls, tools, strict=True)):
             here = f"output[{place + number}]"
             self.places |= {here: at, f"{here}.call_id": f"{at}.id"}
             self.places |= {f"{here}.{name}": f"{tool}.{name}" for name in ("name", "arguments", "input")}
-            items.append(call_item(call, self.response["id"], number, at, self.ledger))
+            items.append(call_item(call, ids[number], reply_id, number, at, self.ledger))
         return items
 
     def _reasoning(self, message: Mapping[str, object], path: str) -> list[Object]:
@@ -149,7 +158,7 @@ class _Answer:
         for index, (at, _) in enumerate(items):
             self.places[f"output[{index}]"] = at
         if made:
-            shown = _told(made)
+            shown = _told(items)
         elif shown is not None:
             name = next(name for name, text in texts.items() if text == shown)
             self.places |= dict.fromkeys(("output[0]", "output[0].summary[0].text"), f"{path}.{name}")
@@ -164,19 +173,22 @@ class _Answer:
     ) -> list[Object]:
         text, others = split_content(message.get("content"), f"{path}.content")
         parts: list[Object] = [text_part(text, [], [])] if text else []
-        self._annotate(message, parts, path)
-        self._add_logprobs(choice.get("logprobs"), parts, path.removesuffix(".message"))
         phases = elements(message.get("phases") or [message.get("phase")], f"{path}.phases")
-        here = f"output[{place + len(phases) - 1}]"
+        here, at = f"output[{place + len(phases) - 1}]", path.removesuffix(".message")
+        self._annotate(message, parts, path, f"{here}.content[0]")
+        self._add_logprobs(choice.get("logprobs"), parts, at)
         if parts:
             self.places[f"{here}.content[0].text"] = f"{path}.content"
+            self.places[f"{here}.content[0].logprobs"] = f"{at}.logprobs.content"
         if message.get("refusal"):
-            self.places[f"{here}.content[{len(parts)}]"] = f"{path}.refusal"
+            refused = f"{here}.content[{len(parts)}]"
+            self.places |= dict.fromkeys((refused, f"{refused}.refusal"), f"{path}.refusal")
             parts.append({"type": "refusal", "refusal": string(message, "refusal", path)})
-        for at, part in others:
-            self.ledger.lose(at, "Responses has no such part, attached to the message as it is")
+        for where, _ in others:
+            self.ledger.lose(where, "Responses has no such part, attached to the message as it is")
+        for where, part in others + objects(message.get("provider_parts") or [], f"{path}.provider_parts"):
+            self.places[f"{here}.content[{len(parts)}]"] = where
             parts.append(dict(part))
-        parts += [dict(part) for _, part in objects(message.get("provider_parts") or [], f"{path}.provider_parts")]
         if not parts and not any(phases):
             return []
         self.places[here] = path
@@ -185,13 +197,24 @@ class _Answer:
         items = [message_item(self.response["id"], [], phase, number) for number, phase in enumerate(phases[:-1], 2)]
         return [*items, message_item(self.response["id"], parts, phases[-1])]
 
-    def _annotate(self, message: Mapping[str, object], parts: list[Object], path: str) -> None:
-        given = objects(message.get("annotations") or [], f"{path}.annotations")
-        flat: list[object] = [made for _, annotation in given if (made := flat_annotation(annotation)) is not None]
-        if others := [dict(annotation) for _, annotation in given if flat_annotation(annotation) is None]:
+    def _annotate(self, message: Mapping[str, object], parts: list[Object], path: str, here: str) -> None:
+        """Put the annotations on the text, which stands ``here``; those of the provider go back to it as they were."""
+        flat: list[object] = []
+        others: list[Object] = []
+        for at, annotation in objects(message.get("annotations") or [], f"{path}.annotations"):
+            made = flat_annotation(annotation)
+            if made is None:
+                others.append(dict(annotation))
+                continue
+            cited = f"{here}.annotations[{len(flat)}]"
+            self.places |= {cited: at, **{f"{cited}.{name}": f"{at}.url_citation.{name}" for name in made}}
+            flat.append(made)
+        if others:
             self._attach("annotations", others, f"{path}.annotations")
-        for _, kept in objects(message.get("provider_annotations") or [], f"{path}.provider_annotations"):
-            flat.append(kept.get("annotation"))
+        for at, kept in objects(message.get("provider_annotations") or [], f"{path}.provider_annotations"):
+            if kept.get("annotation") is not None:
+                self.places[f"{here}.annotations[{len(flat)}]"] = f"{at}.annotation"
+                flat.append(kept["annotation"])
         if flat:
             # Citations without a text still have to stand somewhere.
             parts[:] = [text_part("", flat, [])] if not parts else [parts[0] | {"annotations": flat}, *parts[1:]]
@@ -257,7 +280,8 @@ class _Answer:
         self.ledger.lose(path, f"Responses has no place for {name!r} here, attached as {key!r}")
 
 
-def _told(items: list[Object]) -> str:
+def _told(items: list[tuple[str, Mapping[str, object]]]) -> str:
     """The reasoning text that ``responses_to_chat`` shows of these items."""
-    parts = [part for item in items for field in ("summary", "content") for part in elements(item.get(field) or [], "")]
+    fields = [(f"{at}.{name}", item.get(name) or []) for at, item in items for name in ("summary", "content")]
+    parts = [part for at, given in fields for part in elements(given, at)]
     return REASONING_BREAK.join(str(part["text"]) for part in parts if isinstance(part, Mapping) and part.get("text"))

@@ -45,9 +45,14 @@ def responses_to_chat_request(body: Mapping[str, object]) -> tuple[dict[str, obj
         # A stream of Responses always ends with the usage.
         place(result, "stream_options.include_usage", True)
     if "tools" not in result:
-        result.pop("parallel_tool_calls", None)
-        if result.get("tool_choice") in ("auto", "none"):
-            del result["tool_choice"]
+        # Chat refuses both without tools; of which there is no call then.
+        parallel, choice = result.pop("parallel_tool_calls", True), result.get("tool_choice", "auto")
+        if choice in ("auto", "none") or body.get("tools"):
+            result.pop("tool_choice", None)
+        if body.get("tools"):
+            said = {"parallel_tool_calls": parallel is not True, "tool_choice": choice not in ("auto", "none")}
+            for name in (name for name, told in said.items() if told):
+                ledger.lose(name, "none of the tools that it is about has a place in Chat")
     return result, ledger.losses
 
 

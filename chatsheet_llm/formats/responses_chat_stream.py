@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from chatsheet_llm.formats.errors import FormatError, elements, mapping, objects, string
 from chatsheet_llm.formats.ledger import Ledger, Object
+from chatsheet_llm.formats.responses_chat_calls import is_complete
 from chatsheet_llm.formats.responses_chat_events import EventWriter, Item, PartKind
-from chatsheet_llm.formats.responses_chat_fold import ChatFold, told
+from chatsheet_llm.formats.responses_chat_fold import ChatFold
 from chatsheet_llm.formats.responses_chat_items import (
+    call_ids,
     call_item,
     call_kind,
     empty_response,
@@ -18,6 +19,7 @@ from chatsheet_llm.formats.responses_chat_items import (
     reasoning_item,
     response_logprob,
 )
+from chatsheet_llm.formats.responses_chat_pieces import told
 from chatsheet_llm.formats.responses_chat_reply import chat_to_responses_reply
 from chatsheet_llm.formats.tables import CALLS
 from chatsheet_llm.route import Loss
@@ -43,6 +45,7 @@ class ChatToResponsesStream:
         self._id: object = None
         self._said: Item | None = None
         self._calls: dict[int, Item] = {}
+        self._heard = 0
         self._logprobs: list[object] = []
         self._parts = 0
         self._ended = False
@@ -76,11 +79,11 @@ class ChatToResponsesStream:
         self._ended = True
         self._open()
         whole, losses = chat_to_responses_reply(self._fold.whole() | {"id": self._id}, self.places)
-        self._pump(last=True)
+        self._pump()
         self._tell_rest()
-        known = {item.item["id"] for item in self._writer.items}
+        known = {_identity(item.item) for item in self._writer.items}
         made = [dict(mapping(item, "output")) for item in elements(whole["output"], "output")]
-        late = [item for item in made if item.get("id") not in known]
+        late = [item for item in made if _identity(item) not in known]
         cut = whole["status"] == "incomplete"
         for item in self._writer.items:
             self._close(item, cut=cut and not late and item is self._writer.items[-1])
@@ -115,9 +118,11 @@ class ChatToResponsesStream:
             if (flat := flat_annotation(annotation)) is not None:
                 self._writer.annotate(self._speaker("message"), flat)
         for _, kept in objects(delta.get("provider_annotations") or [], "choices[0].delta.provider_annotations"):
-            self._writer.annotate(self._speaker("message"), kept.get("annotation"))
+            if kept.get("annotation") is not None:
+                self._writer.annotate(self._speaker("message"), kept["annotation"])
         if delta.get("tool_calls"):
             self._pump()
+            self._heard = len(self._fold.choice().calls)
 
     def _speak(self, kind: PartKind, text: str) -> None:
         tokens: list[object] = []
@@ -128,12 +133,14 @@ class ChatToResponsesStream:
     def _speaker(self, kind: str) -> Item:
         """The item that reasons or speaks: the one under way, or a new one behind what was."""
         self._open()
+        if len(self._calls) < self._heard:
+            self._pump(self._heard)
         if self._said is None or self._said.item["type"] != kind:
             self._end_said()
             for call, item in self._calls.items():
                 if self._is_whole(call):
                     self._close(item)
-            before = sum(item.item["type"] == kind for item in self._writer.items)
+            before = sum(item.item.get("type") == kind for item in self._writer.items)
             number = before + 1 if before else None
             blank = reasoning_item(self._id, "", number) | {"summary": []}
             self._said = self._writer.begin(blank if kind == "reasoning" else message_item(self._id, [], None, number))
@@ -144,23 +151,34 @@ class ChatToResponsesStream:
             self._close(self._said)
             self._said = None
 
-    def _pump(self, *, last: bool = False) -> None:
-        """Tell what has come of the calls, each once the one before it is whole."""
-        for number, call in enumerate(self._fold.choice().calls):
+    def _pump(self, named: int | None = None) -> None:
+        """Tell what has come of the calls, each once the one before it is whole.
+
+        The name of a call may come in pieces.  It is whole with the first of the input, or when something else begins:
+        ``named`` calls are, or all but the last one.
+        """
+        calls = self._fold.choice().calls
+        for number, call in enumerate(calls[:named]):
             kind = call_kind(call)
             tool = call.get(kind)
             if not isinstance(tool, Mapping) or not (tool.get("name") and call.get("id") and kind in CALLS):
                 # Of another kind, or not named yet: what never is comes whole at the end.
                 continue
+            text = tool.get(CALLS[kind].text)
             if number not in self._calls:
-                if not last and any(item.open and not self._is_whole(known) for known, item in self._calls.items()):
+                waits = any(item.open and not self._is_whole(known) for known, item in self._calls.items())
+                begun = named is not None or number < len(calls) - 1 or (isinstance(text, list) and any(text))
+                if not self._ended and (waits or not begun):
                     return
-                self._open()
-                self._end_said()
-                for item in self._calls.values():
-                    self._close(item)
-                self._calls[number] = self._writer.begin(self._call(number) | {CALLS[kind].text: ""})
-            self._write(self._calls[number], tool.get(CALLS[kind].text))
+                self._begin_call(number, kind)
+            self._write(self._calls[number], text)
+
+    def _begin_call(self, number: int, kind: str) -> None:
+        self._open()
+        self._end_said()
+        for item in self._calls.values():
+            self._close(item)
+        self._calls[number] = self._writer.begin(self._call(number) | {CALLS[kind].text: ""})
 
     def _write(self, item: Item, pieces: object) -> None:
         if item.open and isinstance(pieces, list):
@@ -169,19 +187,14 @@ class ChatToResponsesStream:
 
     def _is_whole(self, number: int) -> bool:
         """Whether nothing more can come of a call.  Custom input has no end of its own, so it ends with the turn."""
-        item = self._call(number)
-        if item["type"] != "function_call":
-            return True
-        try:
-            json.loads(str(item["arguments"]))
-        except ValueError:
-            return False
-        return True
+        call = self._fold.choice().calls[number]
+        return call_kind(call) != "function" or is_complete(mapping(call["function"], "choices[0].delta.tool_calls"))
 
     def _call(self, number: int) -> Object:
-        call = mapping(told(self._fold.choice().calls[number]), "choices[0].delta.tool_calls")
+        calls = self._fold.choice().calls
+        call, call_id = mapping(told(calls[number]), "choices[0].delta.tool_calls"), call_ids(calls, self._id)[number]
         # What is attached to a call is listed with the whole reply.
-        return call_item(call, self._id, number, "choices[0].message.tool_calls", Ledger("responses"))
+        return call_item(call, call_id, self._id, number, "choices[0].message.tool_calls", Ledger("responses"))
 
     def _close(self, item: Item, *, cut: bool = False) -> None:
         if not item.open:
@@ -191,7 +204,7 @@ class ChatToResponsesStream:
             if known is item:
                 self._writer.end(item, self._call(number) | status)
                 return
-        if item.item["type"] == "message":
+        if item.item.get("type") == "message":
             for part in self._other_parts():
                 self._writer.add_part(item, part)
                 self._parts += 1
@@ -207,7 +220,7 @@ class ChatToResponsesStream:
 
     def _tell_rest(self) -> None:
         """Say what came behind the text that it belongs to."""
-        spoken = any(item.item["type"] == "message" for item in self._writer.items)
+        spoken = any(item.item.get("type") == "message" for item in self._writer.items)
         if spoken and self._logprobs:
             self._speak("text", "")
         elif spoken and self._other_parts():
@@ -225,15 +238,20 @@ class ChatToResponsesStream:
                 )
         phase = self._fold.choice().message.get("phase")
         for item in self._writer.items:
-            if phase is not None and item.item["type"] == "message":
+            if phase is not None and item.item.get("type") == "message":
                 item.item = item.item | {"phase": phase}
 
     def _retrace(self, made: list[Object]) -> None:
         """Turn the places of a whole reply's items into those at which they came."""
-        came = {item.item.get("id"): f"output[{item.place}]" for item in reversed(self._writer.items)}
-        moved = {f"output[{index}]": came[item.get("id")] for index, item in enumerate(made)}
+        came = {_identity(item.item): f"output[{item.place}]" for item in reversed(self._writer.items)}
+        moved = {f"output[{index}]": came[_identity(item)] for index, item in enumerate(made)}
         before = list(self.places.items())
         self.places.clear()
         for path, origin in before:
             head, closing, rest = path.partition("]")
             self.places[moved.get(head + closing, head + closing) + rest] = origin
+
+
+def _identity(item: Mapping[str, object]) -> tuple[str, str]:
+    """What tells an output item from others; an item that was attached as it came may have any id."""
+    return str(item.get("type")), str(item.get("id"))

@@ -1,20 +1,23 @@
-"""Responses input items -> Messages turns and system prompt.  Keeps every order that Messages allows; drops nothing.
+"""Responses input items -> Messages turns and system prompt.  Keeps every order that Messages allows; drops no words.
 
 Adjacent items of the assistant (reasoning, text, tool calls, blocks of an earlier Messages reply) are one turn, as
 they were one reply, and the results of its calls are one user turn right after it, with what the user says next.
 ``id`` and ``status`` name an item and say nothing; an empty text beside anything else says nothing either, and
-Messages refuses one.
+Messages refuses one.  The ``call_id`` of a call and its result only pairs them, so one with characters that Messages
+refuses becomes another one, always the same, and that is no loss.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from chatsheet_llm.formats.errors import FormatError, named, objects, string
-from chatsheet_llm.formats.ledger import Ledger, Object
+from chatsheet_llm.formats.ledger import Ledger, Object, is_nothing
 from chatsheet_llm.formats.responses_messages_parts import content_of, lose_rest
 from chatsheet_llm.formats.responses_messages_reply import block_of
 from chatsheet_llm.formats.responses_messages_tables import DIRECT, LOST_ITEMS, MESSAGES_BLOCKS
@@ -30,34 +33,50 @@ def input_to_messages(given: object, instructions: object, ledger: Ledger) -> tu
     """Return the Messages ``messages`` and ``system`` for a Responses ``input`` and ``instructions``.
 
     ``system`` is a string if there is just one, else a list of text blocks, empty for no instruction at all:
-    ``instructions`` and the system and developer messages that stand before all others.  Later ones stay in their
-    place.  What Messages cannot hold goes into the ledger.  Raises FormatError for what is no Responses input.
+    ``instructions`` and all system and developer messages.  What Messages cannot hold goes into the ledger.  Raises
+    FormatError for what is no Responses input, and for one that says nothing, as Messages needs a turn.
     """
+    before = len(ledger.losses)
     conversation = _Conversation(ledger)
     if instructions is not None:
         conversation.instruct(string({"instructions": instructions}, "instructions", ""))
     if isinstance(given, str):
-        conversation.say("input", "user", given)
+        conversation.add("input", {"role": "user", "content": given})
     else:
         for path, item in objects([] if given is None else given, "input"):
             conversation.add(path, item)
     conversation.end()
-    return [{"role": turn.role, "content": turn.content} for turn in conversation.turns], conversation.system()
+    system = conversation.system()
+    if not is_nothing(given) and not conversation.turns and all(loss.minor for loss in ledger.losses[before:]):
+        if not system:
+            raise FormatError("input", "says nothing, and Messages needs a message")
+        ledger.lose("input", "it has instructions alone, and Messages needs a message of the user or the assistant")
+    return [{"role": turn.role, "content": turn.content()} for turn in conversation.turns], system
 
 
 @dataclass(slots=True, eq=False)
 class _Turn:
-    """A message under way."""
+    """A message under way: results of tools, which stand first, and what is said.  A string stays one if alone."""
 
     role: str
-    content: Content
+    said: Content = field(default_factory=list)
+    results: list[Object] = field(default_factory=list)
+    answer: _Turn | None = None
+    """The user turn right behind an assistant's."""
 
-    def blocks(self) -> list[Object]:
-        return _blocks(self.content)
+    def add(self, content: Content) -> None:
+        if self.said or self.results:
+            self.said = _blocks(self.said)
+            self.said += _blocks(content)
+        else:
+            self.said = content
 
     def awaits_words(self) -> bool:
-        """Whether it ends with a tool result, so that what the user says next belongs to it."""
-        return self.blocks()[-1:] != [] and self.blocks()[-1]["type"] == "tool_result"
+        """Whether it holds results alone, so that what the user says next belongs to it."""
+        return bool(self.results) and not self.said
+
+    def content(self) -> Content:
+        return [*self.results, *_blocks(self.said)] if self.results else self.said
 
 
 class _Conversation:
@@ -71,12 +90,10 @@ class _Conversation:
         self._last = ""
 
     def add(self, path: str, item: Mapping[str, object]) -> None:
-        kind = item.get("type")
-        if kind is None:
-            # The two items whose type may be left out.
-            kind = "message" if "role" in item else "item_reference" if "id" in item else string(item, "type", path)
-        turn = self._ITEMS.get(kind) if isinstance(kind, str) else None
-        lost = LOST_ITEMS.get(kind) if isinstance(kind, str) else None
+        # The type may be left out of two kinds of items.
+        untyped = "message" if "role" in item else "item_reference" if "id" in item else None
+        kind = untyped if untyped and item.get("type") is None else string(item, "type", path)
+        turn, lost = self._ITEMS.get(kind), LOST_ITEMS.get(kind)
         if turn is not None:
             turn(self, path, item)
         elif kind in MESSAGES_BLOCKS and (lost is None or "content" in item):
@@ -94,11 +111,18 @@ class _Conversation:
     def say(self, path: str, role: str, content: Content) -> None:
         """Add a message.  The user's words after tool results belong to the turn with the results."""
         last = self.turns[-1] if self.turns else None
-        if last is not None and last.role == role and (role == "assistant" or last.awaits_words()):
-            last.content = last.blocks() + _blocks(content)
-        else:
-            self.turns.append(_Turn(role, content))
+        if last is None or last.role != role or not (role == "assistant" or last.awaits_words()):
+            last = self._begin(role)
+        last.add(content)
         self._last = path
+
+    def _begin(self, role: str) -> _Turn:
+        """Begin a turn.  Those of the assistant never stand side by side, so one has at most one answer."""
+        turn = _Turn(role)
+        if self.turns and self.turns[-1].role == "assistant":
+            self.turns[-1].answer = turn
+        self.turns.append(turn)
+        return turn
 
     def system(self) -> Content:
         if len(self._instructions) == 1:
@@ -110,7 +134,7 @@ class _Conversation:
         last = self.turns[-1] if self.turns else None
         if last is None or last.role != "assistant":
             return
-        kinds = [str(block["type"]) for block in last.blocks()]
+        kinds = [str(block["type"]) for block in _blocks(last.said)]
         # A reply of Messages that paused at a tool of its own is to be gone on with.
         if kinds[-1:] == ["text"] and not MESSAGES_BLOCKS.intersection(kinds):
             why = "Messages goes on from the assistant's last words, where Responses starts a new turn"
@@ -123,12 +147,17 @@ class _Conversation:
             raise FormatError(f"{path}.role", f"{named(role)} is not a Responses role; use one of {', '.join(_ROLES)}")
         lose_rest(self._ledger, item, "message", path)
         content = content_of(item.get("content"), f"{path}.content", self._ledger, only_text=side != "user")
-        if side == "system" and not self.turns:
-            self.instruct(content)
-        elif side == "assistant" and not _blocks(content):
-            self._ledger.lose(path, "it has no words, and Messages refuses empty ones", minor=True)
-        elif content != []:
+        if not content:
+            self._ledger.lose(path, "it says nothing, and Messages refuses empty messages", minor=True)
+        elif side != "system":
             self.say(path, side, content)
+        else:
+            # Only models from Claude Opus 4.8 on take them in place, not on every cloud, and only between a user's turn
+            # and the assistant's (platform.claude.com, build-with-claude/mid-conversation-system-messages).
+            if self.turns:
+                why = "Messages has its instructions at the start, so it was moved there"
+                self._ledger.lose(path, why, minor=True)
+            self.instruct(content)
 
     def _reasoning(self, path: str, item: Mapping[str, object]) -> None:
         texts = [
@@ -153,7 +182,9 @@ class _Conversation:
             self._ledger.lose(f"{path}.arguments", "they are an object in a JSON string, and go as it", minor=True)
             arguments = inner
         elif not isinstance(arguments, dict):
-            self._ledger.lose(f"{path}.arguments", "they are no JSON object, which Messages requires")
+            # The model wrote them, and their text is carried whole.
+            why = "they are no JSON object, which Messages requires, so they travel in one"
+            self._ledger.lose(f"{path}.arguments", why, minor=True)
             arguments = {"arguments": text}
         self._call(path, item, arguments)
 
@@ -164,7 +195,7 @@ class _Conversation:
 
     def _call(self, path: str, item: Mapping[str, object], given: object) -> None:
         call_id, name = string(item, "call_id", path), string(item, "name", path)
-        block: Object = {"type": "tool_use", "id": call_id, "name": name, "input": given}
+        block: Object = {"type": "tool_use", "id": _legal(call_id), "name": name, "input": given}
         caller = item.get("caller")
         if isinstance(caller, Mapping) and caller.get("type") == "program":
             self._ledger.lose(f"{path}.caller", "Messages does not know this program of an earlier reply", minor=True)
@@ -180,30 +211,23 @@ class _Conversation:
         self.say(path, "assistant", [block])
 
     def _output(self, path: str, item: Mapping[str, object]) -> None:
-        call_id = item.get("call_id")
-        if call_id is None:
+        if item.get("call_id") is None:
             self._ledger.lose(path, "Messages takes a tool result only for a call that it names")
             return
         content = content_of(item.get("output"), f"{path}.output", self._ledger, only_text=False)
         lose_rest(self._ledger, item, string(item, "type", path), path)
-        turn, name = self._calls.get(string(item, "call_id", path), (None, item.get("name")))
+        call_id = string(item, "call_id", path)
+        turn, name = self._calls.get(call_id, (None, item.get("name")))
         if item.get("name") not in (None, name):
             self._ledger.lose(f"{path}.name", "Messages names a tool result by its call, which has another name")
-        self._answer(turn, {"type": "tool_result", "tool_use_id": call_id, "content": content})
+        self._answer(turn, {"type": "tool_result", "tool_use_id": _legal(call_id), "content": content})
 
     def _answer(self, call: _Turn | None, block: Object) -> None:
         """Put a result where Messages wants it: first in the user turn that follows its call, after other results."""
-        place = len(self.turns) - 1 if self.turns and self.turns[-1].awaits_words() else len(self.turns)
-        if call is not None:
-            place = len(self.turns)
-            while self.turns[place - 1] is not call:
-                place -= 1
-        if place == len(self.turns) or self.turns[place].role != "user":
-            self.turns.insert(place, _Turn("user", [block]))
-            return
-        blocks = self.turns[place].blocks()
-        results = sum(found["type"] == "tool_result" for found in blocks)
-        self.turns[place].content = [*blocks[:results], block, *blocks[results:]]
+        turn = call.answer if call is not None else None
+        if call is None and self.turns and self.turns[-1].awaits_words():
+            turn = self.turns[-1]
+        (turn or self._begin("user")).results.append(block)
 
     _ITEMS: ClassVar[Mapping[str, Callable[[_Conversation, str, Mapping[str, object]], None]]] = {
         "custom_tool_call": _custom_tool_call,
@@ -219,9 +243,22 @@ _ROLES: Mapping[str, str] = {"assistant": "assistant", "developer": "system", "s
 
 
 def _blocks(content: Content) -> list[Object]:
-    """Content as blocks that can stand beside others: without empty texts."""
-    given: list[Object] = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    return [block for block in given if block["type"] != "text" or block["text"]]
+    """Content as blocks that can stand beside others; a list is itself and holds no empty text."""
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}] if content else []
+    return content
+
+
+def _legal(call_id: str) -> str:
+    """The name of a call in characters that Messages takes; two names that differ stay different."""
+    if _LEGAL.fullmatch(call_id):
+        return call_id
+    digest = hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{_ILLEGAL.sub('_', call_id)}_{digest[:8]}"
+
+
+_LEGAL = re.compile(r"[a-zA-Z0-9_-]+")
+_ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 def _json(text: str) -> object:

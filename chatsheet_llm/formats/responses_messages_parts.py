@@ -18,7 +18,7 @@ _PDF = "JVBERi"
 def content_of(content: object, path: str, ledger: Ledger, *, only_text: bool) -> str | list[Object]:
     """Return the content of a message or a tool's output as Messages takes it: a string stays one.
 
-    The list is empty when every part was lost.  ``only_text`` holds for all but users and tools.
+    The list is empty when no part says anything in Messages.  ``only_text`` holds for all but users and tools.
     """
     if isinstance(content, str):
         return content
@@ -33,10 +33,13 @@ def content_of(content: object, path: str, ledger: Ledger, *, only_text: bool) -
             ledger.lose(at, f"Messages takes {named(kind)} only from users and tools")
         elif (block := convert(ledger, part, at)) is not None:
             lose_rest(ledger, part, kind, at)
-            blocks.append(block | _cache_control(ledger, part, at))
-    # Messages refuses empty texts, and beside others they say nothing.
-    worded = [block for block in blocks if block["type"] != "text" or block["text"]]
-    return worded or blocks
+            marked = block | _cache_control(ledger, part, at)
+            # Messages refuses empty texts, which say nothing, but may have been marked.
+            if block["type"] != "text" or block["text"]:
+                blocks.append(marked)
+            elif marked != block:
+                ledger.lose(f"{at}.prompt_cache_breakpoint", "Messages marks no empty text", minor=True)
+    return blocks
 
 
 def lose_rest(ledger: Ledger, given: Mapping[str, object], kind: str, path: str) -> None:
@@ -71,9 +74,10 @@ def _text(ledger: Ledger, part: Mapping[str, object], at: str) -> Object:
 
 def _citation(annotation: Mapping[str, object]) -> Object | None:
     """The citation of a Messages reply that an annotation holds whole, if it does."""
-    if annotation.get("type") in CITATIONS:
+    kind = annotation.get("type")
+    if isinstance(kind, str) and kind in CITATIONS:
         return dict(annotation)
-    if annotation.get("type") == "url_citation" and "encrypted_index" in annotation:
+    if kind == "url_citation" and "encrypted_index" in annotation:
         carried = {name: value for name, value in annotation.items() if name not in _POSITIONS}
         return carried | {"type": "web_search_result_location", "title": annotation.get("title") or None}
     return None

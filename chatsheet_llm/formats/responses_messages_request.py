@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from chatsheet_llm.formats.errors import elements, mapping, named, objects, stri
 from chatsheet_llm.formats.ledger import Ledger, Object, is_nothing
 from chatsheet_llm.formats.responses_messages_input import input_to_messages
 from chatsheet_llm.formats.responses_messages_parts import lose_rest
+from chatsheet_llm.formats.responses_messages_sampling import by_budget, refused
+from chatsheet_llm.formats.responses_messages_schema import enforceable
 from chatsheet_llm.formats.responses_messages_tables import (
     EFFORTS,
     FREE_INCLUDES,
@@ -17,6 +20,7 @@ from chatsheet_llm.formats.responses_messages_tables import (
     SUMMARIES,
     TOOL_CHOICES,
     TOOLS,
+    USER_LENGTH,
 )
 from chatsheet_llm.formats.shapes import place
 from chatsheet_llm.route import Loss
@@ -28,9 +32,11 @@ def responses_to_messages(body: Mapping[str, object]) -> tuple[dict[str, object]
     ``max_tokens``, which Messages requires, is there only if the body limits the answer; whoever sends it fills it in.
     ``developer`` and ``system`` are one role in Messages, at the level of both.  A function's ``strict`` that is not
     set stays unset, and so each API treats the schema by its own default; a schema for the answer is always kept to,
-    so ``strict: false`` there is less than Messages does and no loss.  Values are passed unchecked, the provider
-    judges them.  The result shares nested values with ``body``, which is never changed.  Losses of what an earlier
-    reply left are minor, and so are those of names.
+    so ``strict: false`` there is less than Messages does and no loss.  What Messages cannot enforce of a schema stands
+    in its descriptions.  Whether it takes ``temperature`` and ``top_p`` is told by the ``model``, which is to be the
+    name that the hop knows.  Other values are passed unchecked, the provider judges them.  The result shares nested
+    values with ``body``, which is never changed.  Losses of what an earlier reply left are minor, and so are those of
+    names.
 
     ``body`` may hold ``stop``, which Responses itself does not have: the stop sequences of a Chat request on its way.
 
@@ -53,7 +59,8 @@ def responses_to_messages(body: Mapping[str, object]) -> tuple[dict[str, object]
             _CONVERTERS[name](_Request(body, result, ledger), value)
     result.setdefault("messages", [])
     if body.get("tools") and not result.get("tools") and result.pop("tool_choice", None) is not None:
-        ledger.lose("tool_choice", "none of the tools to choose from has a place in Messages")
+        name = "tool_choice" if body.get("tool_choice") is not None else "parallel_tool_calls"
+        ledger.lose(name, "none of the tools that it is about has a place in Messages")
     return result, ledger.losses
 
 
@@ -83,15 +90,46 @@ def _include(on: _Request, value: object) -> None:
 
 
 def _stop(on: _Request, value: object) -> None:
-    on.result["stop_sequences"] = [value] if isinstance(value, str) else value
+    if not isinstance(value, (str, list, tuple)):
+        on.result["stop_sequences"] = value
+        return
+    given = {"stop": value} if isinstance(value, str) else {f"stop[{at}]": entry for at, entry in enumerate(value)}
+    blank = [path for path, entry in given.items() if isinstance(entry, str) and not entry.strip()]
+    for path in blank:
+        on.ledger.lose(path, "Messages does not stop at white space alone")
+    if len(blank) < len(given):
+        on.result["stop_sequences"] = [entry for path, entry in given.items() if path not in blank]
+
+
+def _sampling(name: str) -> Callable[[_Request, object], None]:
+    def convert(on: _Request, value: object) -> None:
+        reason = refused(name, value, on.body)
+        if reason is None:
+            on.result[name] = value
+        else:
+            on.ledger.lose(name, reason)
+
+    return convert
 
 
 def _user(on: _Request, value: object) -> None:
     other = on.body.get("safety_identifier")
     if other is None:
-        place(on.result, "metadata.user_id", value)
+        _place_user(on, "user", value)
     elif other != value:
         on.ledger.lose("user", "safety_identifier names another one, and there is one user")
+
+
+def _safety_identifier(on: _Request, value: object) -> None:
+    _place_user(on, "safety_identifier", value)
+
+
+def _place_user(on: _Request, name: str, value: object) -> None:
+    if isinstance(value, str) and len(value) > USER_LENGTH:
+        why = f"Messages takes {USER_LENGTH} characters, so the SHA-256 digest of it was sent"
+        on.ledger.lose(name, why, minor=True)
+        value = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+    place(on.result, "metadata.user_id", value)
 
 
 def _service_tier(on: _Request, value: object) -> None:
@@ -111,6 +149,8 @@ def _reasoning(on: _Request, value: object) -> None:
     effort = given.get("effort")
     if effort == "none":
         on.result["thinking"] = {"type": "disabled"}
+    elif effort is not None and by_budget(on.body):
+        on.ledger.lose("reasoning.effort", "this model of Messages thinks by a budget of tokens, not by effort")
     elif effort in EFFORTS:
         place(on.result, "output_config.effort", effort)
         on.result["thinking"] = {"type": "adaptive"}
@@ -130,6 +170,8 @@ def _summary(on: _Request, given: Mapping[str, object]) -> None:
         on.ledger.lose(path, "there is no reasoning to summarize", minor=True)
     elif wording not in SUMMARIES:
         on.ledger.lose(path, f"Messages has no summary {named(wording)}")
+    elif by_budget(on.body):
+        on.ledger.lose(path, "this model of Messages shows its thinking only with a budget of tokens")
     else:
         on.result["thinking"] = {"type": "adaptive", "display": "summarized"}
         if wording != "auto":
@@ -146,14 +188,28 @@ def _text(on: _Request, value: object) -> None:
         return
     given = mapping(config["format"], "text.format")
     kind = given.get("type")
-    if kind == "json_schema":
-        schema = mapping(given.get("schema"), "text.format.schema")
-        place(on.result, "output_config.format", {"type": "json_schema", "schema": schema})
+    if kind == "json_schema" and given.get("schema") is None:
+        on.ledger.lose("text.format", "Messages has no format without a schema")
+    elif kind == "json_schema":
+        schema = _described(on, given, mapping(given.get("schema"), "text.format.schema"))
+        made = {"type": "json_schema", "schema": enforceable(schema, "text.format.schema", on.ledger)}
+        place(on.result, "output_config.format", made)
         lose_rest(on.ledger, given, "json_schema", "text.format")
     elif kind == "text":
         lose_rest(on.ledger, given, "text", "text.format")
     else:
         on.ledger.lose("text.format", f"Messages has no format {named(kind)}")
+
+
+def _described(on: _Request, given: Mapping[str, object], schema: Mapping[str, object]) -> Mapping[str, object]:
+    """The schema with the description of its format, for which Messages has no other place."""
+    words, own = given.get("description"), schema.get("description")
+    if words is None or words == own:
+        return schema
+    if own:
+        on.ledger.lose("text.format.description", "the schema has another one, and Messages has one place", minor=True)
+        return schema
+    return {**schema, "description": words}
 
 
 def _tools(on: _Request, value: object) -> None:
@@ -173,8 +229,11 @@ def _function(ledger: Ledger, tool: Mapping[str, object], path: str) -> Object:
     made: Object = {"name": string(tool, "name", path)}
     if tool.get("description") is not None:
         made["description"] = tool["description"]
-    parameters = tool.get("parameters")
-    made["input_schema"] = {"type": "object", "properties": {}} if parameters is None else parameters
+    given = tool.get("parameters")
+    parameters = {"properties": {}} if given is None else mapping(given, f"{path}.parameters")
+    # Messages requires the type, which can be no other.
+    parameters = parameters if parameters.get("type") is not None else {**parameters, "type": "object"}
+    made["input_schema"] = enforceable(parameters, f"{path}.parameters", ledger) if tool.get("strict") else parameters
     # False is what Messages does without them.
     made |= {name: tool[name] for name in ("strict", "defer_loading") if tool.get(name)}
     lose_rest(ledger, tool, "function", path)
@@ -240,11 +299,14 @@ _CONVERTERS: Mapping[str, Callable[[_Request, object], None]] = {
     "instructions": _conversation,
     "parallel_tool_calls": _parallel,
     "reasoning": _reasoning,
+    "safety_identifier": _safety_identifier,
     "service_tier": _service_tier,
     "stop": _stop,
     "stream_options": _stream_options,
+    "temperature": _sampling("temperature"),
     "text": _text,
     "tool_choice": _tool_choice,
     "tools": _tools,
+    "top_p": _sampling("top_p"),
     "user": _user,
 }

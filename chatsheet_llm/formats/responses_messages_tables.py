@@ -24,7 +24,8 @@ RESPONSES_PARAMETERS: Mapping[str, Rule] = MappingProxyType(
         "instructions": Rule("convert", "system"),
         "max_output_tokens": Rule("place", "max_tokens"),
         "max_tool_calls": lost("Messages does not limit the calls of hosted tools"),
-        "metadata": lost("Messages stores no metadata"),
+        # Labels for the books of whoever stores the answer.
+        "metadata": lost("Messages stores no metadata", minor=True),
         "model": Rule("place", "model"),
         "moderation": lost("Messages does not moderate on request"),
         "parallel_tool_calls": Rule("convert", "tool_choice.disable_parallel_tool_use", neutral=(True,)),
@@ -35,7 +36,7 @@ RESPONSES_PARAMETERS: Mapping[str, Rule] = MappingProxyType(
         "prompt_cache_options": lost("Messages caches only what a breakpoint marks", minor=True),
         "prompt_cache_retention": lost("Messages keeps its cache for an hour at most", minor=True),
         "reasoning": Rule("convert", "thinking"),
-        "safety_identifier": Rule("place", "metadata.user_id"),
+        "safety_identifier": Rule("convert", "metadata.user_id"),
         "service_tier": Rule("convert", "service_tier"),
         # Not a parameter of Responses itself: what Chat and Messages share travels under this name.
         "stop": Rule("convert", "stop_sequences", neutral=([],)),
@@ -43,16 +44,19 @@ RESPONSES_PARAMETERS: Mapping[str, Rule] = MappingProxyType(
         "stream": Rule("place", "stream"),
         "stream_options": Rule("convert"),
         # Current models refuse them and the SDK has dropped them; older models still take them.
-        "temperature": lost("Messages has no temperature any more", 1),
+        "temperature": Rule("convert", neutral=(1,)),
         "text": Rule("convert", "output_config.format"),
         "tool_choice": Rule("convert", "tool_choice"),
         "tools": Rule("convert", "tools"),
         "top_logprobs": lost("Messages returns no log probabilities", 0),
-        "top_p": lost("Messages has no top_p any more", 1),
+        "top_p": Rule("convert", neutral=(1,)),
         "truncation": lost("Messages refuses a conversation that is too long", "disabled"),
         "user": Rule("convert", "metadata.user_id"),
     }
 )
+
+USER_LENGTH = 256
+"""How long ``metadata.user_id`` may be."""
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 """Efforts of reasoning that both sides have.  ``none`` turns thinking off."""
@@ -176,16 +180,18 @@ FIELDS: Mapping[str, Fields] = MappingProxyType(
         "input_text": _fields("type text prompt_cache_breakpoint"),
         "output_text": _fields("type text annotations parsed prompt_cache_breakpoint", left=True),
         "refusal": _fields("type refusal prompt_cache_breakpoint", left=True),
-        "input_image": _fields("type image_url file_id prompt_cache_breakpoint", {"detail": "auto"}),
-        "input_file": _fields("type file_data file_id file_url filename prompt_cache_breakpoint", {"detail": "auto"}),
+        "input_image": _fields("type image_url file_id prompt_cache_breakpoint", {"detail": "auto"}, "detail"),
+        "input_file": _fields(
+            "type file_data file_id file_url filename prompt_cache_breakpoint", {"detail": "auto"}, "detail"
+        ),
         "prompt_cache_breakpoint": _fields("mode", state="ttl"),
         # Settings.
         "function": _fields(
             "type name description parameters strict defer_loading", {"async": False, "allowed_callers": ["direct"]}
         ),
-        "json_schema": _fields("type schema strict", state="name"),
+        "json_schema": _fields("type schema strict description", state="name"),
         "text": _fields("type"),
-        "text_config": _fields("format"),
+        "text_config": _fields("format", {"verbosity": "medium"}),
         "reasoning_config": _fields("effort summary generate_summary", {"context": "auto", "mode": "standard"}),
         "stream_options": _fields("", {"include_obfuscation": False}),
         "tool_choice": _fields("type name"),
@@ -197,7 +203,7 @@ FIELDS: Mapping[str, Fields] = MappingProxyType(
 REASONS: Mapping[str, str] = MappingProxyType(
     {
         "context": "Messages decides by itself which reasoning of earlier turns the model sees",
-        "detail": "Messages has no levels of detail",
+        "detail": "Messages always looks at the whole image",
         "include_obfuscation": "Messages does not obfuscate its streams",
         "phase": "Messages has no phases of an answer",
         "ttl": "Messages keeps a cache breakpoint for other times",

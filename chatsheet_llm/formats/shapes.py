@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 
@@ -14,8 +15,8 @@ def place(result: dict[str, object], target: str, value: object) -> None:
 
 
 def integer(value: object) -> int:
-    """Return a count or a time as a whole number, 0 where there is none."""
-    return int(value) if isinstance(value, (int, float)) else 0
+    """Return a count or a time as a whole number, 0 where there is none: Python reads NaN and Infinity as JSON."""
+    return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0
 
 
 def says_something(value: object) -> bool:

@@ -206,5 +206,6 @@ def _check_thinking(body: Json) -> None:
     if thinking.get("type") in ("enabled", "adaptive") and body.get("temperature") not in (None, 1):
         raise Malformed("`temperature` may only be set to 1 when thinking is enabled.")
     forced = obj(body.get("tool_choice")).get("type") in ("any", "tool")
-    if forced and thinking.get("type") in ("enabled", "adaptive"):
+    # Recorded: adaptive thinking goes with a forced tool.
+    if forced and thinking.get("type") == "enabled":
         raise Malformed("Thinking may not be enabled when tool_choice forces tool use.")

@@ -1,7 +1,11 @@
 """Responses stream -> chat chunks: order, indices, what only a done event brings, what has no chunk."""
 
+import copy
+
 import pytest
 from folding import fold, sdk_fold
+from openai._models import construct_type_unchecked
+from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
 
 from chatsheet_llm.formats.chat_responses_reply import responses_to_chat
@@ -78,6 +82,42 @@ def test_the_first_chunk_carries_the_role_and_every_chunk_the_head():
         ("resp_1", "gpt-5.1", 1700000000, "chat.completion.chunk")
     }
     assert losses == []
+
+
+def final_completion(chunks):
+    """What the SDK's own ``.stream()`` helper ends with."""
+    state = ChatCompletionStreamState()
+    for chunk in copy.deepcopy(chunks):
+        state.handle_chunk(construct_type_unchecked(type_=ChatCompletionChunk, value=chunk))
+    return state.get_final_completion().to_dict()
+
+
+def test_what_the_beginning_says_of_the_answer_stands_on_the_first_chunk_where_the_sdk_helper_reads_it():
+    known = {"metadata": {"a": "b"}, "service_tier": "flex"}
+    start = created()
+    start["response"] |= known
+    chunks, _ = run([start, completed(message("Hi"), **known)])
+
+    assert final_completion(chunks).items() >= (known | {"response_id": "resp_1"}).items()
+    assert chunks[0]["choices"][0]["delta"] == {"role": "assistant"}
+    assert chunks[-2].items() >= (known | {"response_id": "resp_1", "response_status": "completed"}).items()
+
+
+def test_a_stream_that_is_its_last_event_tells_everything_on_the_first_chunk():
+    chunks, _ = run([completed(message("Hi"), of_next_year=1)])
+
+    assert final_completion(chunks)["response_fields"] == {"of_next_year": 1}
+    assert final_completion(chunks)["response_status"] == "completed"
+
+
+@pytest.mark.parametrize("tier", ["auto", "of_next_year", None, ["x"]])
+def test_a_service_tier_that_was_only_asked_for_waits_for_the_answer(tier):
+    start = created()
+    start["response"]["service_tier"] = tier
+    chunks, _ = run([start, completed(message("Hi"), service_tier="default")])
+
+    assert "service_tier" not in chunks[0]
+    assert chunks[-2]["service_tier"] == "default"
 
 
 def test_usage_comes_last_without_choices_and_only_when_asked_for():
@@ -322,6 +362,24 @@ def test_events_without_an_output_index_are_matched_by_item_id():
     assert same_as_whole(chunks, terminal)
 
 
+def test_a_call_that_the_last_event_names_otherwise_keeps_its_name_and_is_listed():
+    item = call("weather", "{}")
+    chunks, losses = run([created(), added(item), done(item), completed({**item, "call_id": "call_9"})])
+
+    assert [made["id"] for made in fold(chunks)["message"]["tool_calls"]] == ["call_1"]
+    assert [loss.path for loss in losses] == ["output[0]"]
+
+
+def test_reasoning_that_was_never_closed_is_attached_as_far_as_it_came():
+    """Built for servers that send neither the done events nor the output at the end."""
+    begun = added({"type": "reasoning", "id": "rs_1", "summary": []})
+    chunks, losses = run([created(), begun, delta("reasoning_summary_text", "So.", summary_index=0), completed()])
+
+    summary = [{"type": "summary_text", "text": "So."}]
+    assert fold(chunks)["message"]["reasoning_items"] == [{"type": "reasoning", "id": "rs_1", "summary": summary}]
+    assert [loss.path for loss in losses] == ["output[0]"]
+
+
 def test_text_that_contradicts_its_deltas_is_listed_and_what_was_shown_stays():
     chunks, losses = run([created(), delta("output_text", "Hullo"), completed(message("Hello"))])
 
@@ -340,9 +398,7 @@ def test_an_event_without_a_chunk_is_listed_once_per_type(kind):
     assert fold(chunks)["message"]["content"] == "Hi"
 
 
-@pytest.mark.parametrize(
-    "event", [{"type": "response.failed", "response": HEAD}, {"type": "error", "message": "x"}, {"no": "type"}]
-)
+@pytest.mark.parametrize("event", [{"type": "response.failed", "response": HEAD}, {"type": "error", "message": "x"}])
 def test_a_failed_stream_is_not_turned_into_chunks(event):
     stream = ResponsesToChatStream(include_usage=False)
 

@@ -8,6 +8,7 @@ import pytest
 from anthropic._models import construct_type_unchecked
 from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import RawMessageStreamEvent
+from folding import accumulated
 from pydantic import TypeAdapter
 from shared_files import recordings, sse_events
 
@@ -80,7 +81,7 @@ def sdk_fold(events):
         elif event.get("index") not in foreign:
             EVENT.validate_python(event)
         made = construct_type_unchecked(type_=RawMessageStreamEvent, value=copy.deepcopy(event))
-        snapshot = accumulate_event(event=made, current_snapshot=snapshot, json_bufs=buffers)
+        snapshot = accumulated(accumulate_event, made, snapshot, buffers)
     return snapshot.to_dict()
 
 
@@ -338,10 +339,9 @@ def test_the_event_of_a_failed_stream_is_refused(kind):
 @pytest.mark.parametrize(
     "event",
     [
-        {},
-        {"type": "response.created"},
+        {"type": "response.created", "response": "resp_1"},
         {"type": "response.output_text.delta", "output_index": 0, "content_index": "0", "delta": "x"},
-        {"type": "response.output_text.delta", "output_index": 0},
+        {"type": "response.output_text.delta", "output_index": 0, "delta": ["x"]},
         {"type": "response.completed", "response": {"status": "failed", "output": []}},
     ],
 )

@@ -2,21 +2,19 @@
 
 import copy
 import json
+import random
 from collections import Counter
 
 import pytest
-from openai.types.chat import ChatCompletion, ChatCompletionMessage
-from openai.types.chat.chat_completion import Choice
-from openai.types.completion_usage import CompletionUsage
+from mutants import mutant
 from openai.types.responses import Response
 from shared_files import recordings, schema, sse_events
 
-from chatsheet_llm.formats import responses_chat_reply as module
+from chatsheet_llm.formats import REPLIES
 from chatsheet_llm.formats.chat_responses_reply import responses_to_chat
 from chatsheet_llm.formats.compose import origin
 from chatsheet_llm.formats.errors import FormatError
 from chatsheet_llm.formats.responses_chat_reply import chat_to_responses_reply
-from chatsheet_llm.formats.responses_chat_tables import RESPONSE_FIELDS
 
 THOUGHT = {
     "type": "reasoning",
@@ -24,6 +22,7 @@ THOUGHT = {
     "summary": [{"type": "summary_text", "text": "Hm."}],
     "encrypted_content": "s",
 }
+FUNCTION = "choices[0].message.tool_calls[0].function"
 HOSTED = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "q"}}
 
 
@@ -118,10 +117,24 @@ def test_a_finish_reason_is_a_status(reason, status, details):
     assert response["output"][0]["status"] == status
 
 
-def test_an_unknown_finish_reason_is_attached_and_listed():
-    response, lost = bridge({"content": "A"}, "tired")
+@pytest.mark.parametrize("reason", ["end_turn", "eos", "eos_token", "stop_sequence", ""])
+def test_what_other_servers_call_a_stop_is_one(reason):
+    response, lost = bridge({"content": "A"}, reason)
 
-    assert (response["status"], response["finish_reason"], lost) == ("completed", "tired", ["choices[0].finish_reason"])
+    assert (response["status"], response["incomplete_details"], lost) == ("completed", None, [])
+
+
+@pytest.mark.parametrize("reason", ["error", "network_error", "insufficient_system_resource", "tired"])
+def test_an_unknown_finish_reason_is_the_reason_of_an_incomplete_answer(reason):
+    given = completion({"content": "A"}, reason, usage={"prompt_tokens": 1, "completion_tokens": 2})
+    response, losses = chat_to_responses_reply(given)
+
+    assert (response["status"], response["incomplete_details"]) == ("incomplete", {"reason": reason})
+    assert response["output"][0]["status"] == "incomplete"
+    assert [loss.path for loss in losses] == ["choices[0].finish_reason"]
+    message, losses = REPLIES["chat", "messages"](given)
+    assert message["stop_reason"] != "end_turn"
+    assert [loss.path for loss in losses] == ["choices[0].finish_reason"]
 
 
 def test_reasoning_text_calls_come_in_that_order():
@@ -172,6 +185,19 @@ def test_a_legacy_call_gets_a_call_id():
 
     assert response["output"] == [call(0, "call_chatcmpl-1_0")]
     assert lost == []
+
+
+def test_calls_with_one_id_get_an_id_each():
+    mcp = {"id": "a", "type": "mcp", "mcp": {}}
+    given = completion({"tool_calls": [chat_call("a"), chat_call("a", "g"), chat_call("a_1"), chat_call(7), mcp]})
+    response, losses = chat_to_responses_reply(given)
+
+    ids = [item.get("call_id", item["id"]) for item in response["output"]]
+    assert ids == ["a", "a_1", "a_1_2", "call_chatcmpl-1_3", "a_4"]
+    assert [loss.path for loss in losses] == [
+        *(f"choices[0].message.tool_calls[{number}].id" for number in (1, 2, 3, 4)),
+        "choices[0].message.tool_calls[4]",
+    ]
 
 
 def test_what_a_provider_adds_to_a_call_stays_on_it():
@@ -281,7 +307,10 @@ def test_a_verdict_of_moderation_is_unwrapped():
         ({"choices": []}, "choices"),
         ({"choices": [{"index": 0}]}, "choices[0].message"),
         (completion({"content": 5}), "choices[0].message.content"),
-        (completion({"tool_calls": [{"id": "c", "function": {}}]}), "choices[0].message.tool_calls[0].function.name"),
+        (completion({"content": "A"}, ["secret"]), "choices[0].finish_reason"),
+        (completion({"content": "A"}, {"secret": 1}), "choices[0].finish_reason"),
+        (completion({"tool_calls": [chat_call("c", arguments=["secret"])]}), f"{FUNCTION}.arguments"),
+        (completion({"tool_calls": [{"id": "c", "function": {}}]}), f"{FUNCTION}.name"),
     ],
 )
 def test_what_is_no_answer_is_refused_without_its_content(given, path):
@@ -304,6 +333,26 @@ def test_places_lead_from_each_result_to_where_it_stood():
         "output[3].arguments": "choices[0].message.tool_calls[1].function.arguments",
         "status": "choices[0].finish_reason",
         "created_at": "created",
+    }.items():
+        assert origin(path, places) == source
+
+
+def test_places_lead_from_each_part_of_a_message_to_where_it_stood():
+    places = {}
+    content = [{"type": "thinking"}, {"type": "text", "text": "A"}]
+    cited = [{"type": "odd"}, {"type": "url_citation", "url_citation": {"url": "u"}}]
+    kept = [{"annotation": {"type": "file_citation"}}]
+    message = {"content": content, "refusal": "no", "annotations": cited, "provider_annotations": kept}
+    chat_to_responses_reply(completion(message), places)
+
+    part = "output[0].content[0]"
+    for path, source in {
+        f"{part}.annotations[0]": "choices[0].message.annotations[1]",
+        f"{part}.annotations[0].url": "choices[0].message.annotations[1].url_citation.url",
+        f"{part}.annotations[1].type": "choices[0].message.provider_annotations[0].annotation.type",
+        f"{part}.logprobs[0]": "choices[0].logprobs.content[0]",
+        "output[0].content[1].refusal": "choices[0].message.refusal",
+        "output[0].content[2].thinking": "choices[0].message.content[0].thinking",
     }.items():
         assert origin(path, places) == source
 
@@ -335,15 +384,51 @@ def test_what_the_other_bridge_attached_goes_back_to_its_place():
     assert [loss.path for loss in losses] == ["choices[0].message.phases"]
 
 
-def test_every_field_of_a_completion_is_known_or_attached():
-    response_known = {name for name in ChatCompletion.model_fields if name in module._REPLY}
-    message_known = {name for name in ChatCompletionMessage.model_fields if name in module._MESSAGE}
+TOKEN = {"token": "A", "logprob": -1, "bytes": [65], "top_logprobs": [{"token": "B", "logprob": -2, "bytes": None}]}
+CITED = {"type": "url_citation", "url_citation": {"url": "u", "title": "t", "start_index": 0, "end_index": 1}}
+FULL = completion(
+    {
+        "content": "A",
+        "refusal": "no",
+        "reasoning_content": "R",
+        "reasoning": "S",
+        "annotations": [CITED, {"type": "odd"}],
+        "tool_calls": [
+            chat_call("c1", namespace="n", index=0),
+            {"id": "c2", "type": "custom", "custom": {"name": "g", "input": "i"}},
+            {"id": "c3", "type": "mcp", "mcp": {"x": 1}},
+        ],
+        "function_call": {"name": "h", "arguments": "{}"},
+        "phases": ["commentary", "final_answer"],
+        "audio": {"id": "a", "data": "x"},
+        "provider_items": [HOSTED],
+        "provider_parts": [{"type": "odd"}],
+        "provider_annotations": [{"output_index": 0, "content_index": 0, "annotation": {"type": "file_citation"}}],
+        "reasoning_items": [THOUGHT],
+    },
+    choice={"logprobs": {"content": [TOKEN], "refusal": None}, "content_filter_results": {"hate": {"filtered": False}}},
+    more=[{"index": 1, "finish_reason": "length", "message": {"role": "assistant", "content": "B"}}],
+    usage={"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2}, "cost": 1},
+    moderation={"input": {"type": "moderation_results", "model": "m", "results": [{}]}},
+    metadata={"a": "b"},
+    response_fields={"x": 1},
+)
 
-    assert set(ChatCompletion.model_fields) - response_known == {"system_fingerprint"}
-    assert set(ChatCompletionMessage.model_fields) - message_known == {"audio"}
-    assert set(Choice.model_fields) == {"index", "message", "finish_reason", "logprobs"}
-    assert set(CompletionUsage.model_fields) == set(module._USAGE.values())
-    assert set(Response.model_fields) <= RESPONSE_FIELDS
+
+def test_nothing_but_a_format_error_escapes_from_an_odd_reply():
+    chance, made, refused = random.Random(1), 0, set()
+    for _ in range(1500):
+        given = mutant(FULL, chance)
+        if chance.random() < 0.3:
+            given = mutant(given, chance)
+        try:
+            chat_to_responses_reply(given)
+            made += 1
+        except FormatError as error:
+            refused.add(error.path)
+
+    assert made > 500
+    assert "" not in refused
 
 
 def chat_replies():

@@ -1,25 +1,18 @@
 """Responses request -> Chat request: what each input becomes, what is listed as lost, what is refused."""
 
 import copy
+import gc
 import json
+import time
 from collections import Counter
-from typing import get_args
 
 import pytest
-from openai.types.responses import ResponseOutputItem, response_create_params, response_input_param
-from openai.types.responses.response_includable import ResponseIncludable
-from openai.types.responses.response_text_config_param import ResponseTextConfigParam
-from openai.types.responses.tool_param import ToolParam
-from openai.types.shared_params.reasoning import Reasoning
 from shared_files import recordings, schema
-from typing_extensions import get_type_hints
 
-from chatsheet_llm.formats import responses_chat_request as request
 from chatsheet_llm.formats import responses_chat_tables as tables
 from chatsheet_llm.formats.chat_responses_request import chat_to_responses
 from chatsheet_llm.formats.errors import FormatError
 from chatsheet_llm.formats.responses_chat_request import responses_to_chat_request
-from chatsheet_llm.formats.responses_chat_tools import _TOOLS
 
 OPEN = {"type": "object", "properties": {"a": {"type": "string"}}}
 CLOSED = {**OPEN, "required": ["a"], "additionalProperties": False}
@@ -196,6 +189,7 @@ def test_what_asks_for_nothing_is_neither_sent_nor_lost(given):
             "tools[0].allowed_callers",
             False,
         ),
+        ({"stop": list("abcde")}, "stop", False),
         ({"top_logprobs": 3}, "top_logprobs", False),
         ({"truncation": "auto"}, "truncation", False),
     ],
@@ -204,6 +198,16 @@ def test_what_chat_cannot_hold_is_listed(given, lost, minor):
     _, losses = bridge(**given)
 
     assert [(loss.path, loss.minor) for loss in losses] == [(lost, minor)]
+
+
+def test_as_many_stop_sequences_as_chat_takes_pass():
+    most = {"stop": ["x"] * tables.MOST_STOPS}
+    is_valid = schema("CreateChatCompletionRequest")
+
+    assert bridge(**most)[0]["stop"] == most["stop"]
+    assert bridge(stop="x")[0]["stop"] == "x"
+    assert is_valid(bridge(**most)[0]) == []
+    assert is_valid({**bridge()[0], "stop": [*most["stop"], "x"]}) != []
 
 
 def test_instructions_are_the_first_system_message():
@@ -229,6 +233,8 @@ def test_instructions_are_the_first_system_message():
             ["tools[0].strict"],
         ),
         ({"oneOf": [CLOSED]}, False, {"oneOf": [CLOSED]}, ["tools[0].strict"]),
+        ({**OPEN, "required": [{"a": 1}]}, False, {**OPEN, "required": [{"a": 1}]}, ["tools[0].strict"]),
+        ({**OPEN, "required": [["a"], "a"]}, True, {**CLOSED, "required": [["a"], "a"]}, []),
         (
             {
                 "type": "object",
@@ -384,6 +390,50 @@ def test_a_result_without_its_call_stays_where_it_is():
     assert lost == ["input[0].name"]
 
 
+def test_a_result_without_its_call_parts_no_other_result_from_its_calls():
+    made, lost = messages(call("c1"), output("c9"), output("c1"), {"role": "user", "content": "U"}, output("c8"))
+
+    assert made == [
+        assistant(tool_calls=[chat_call("c1")]),
+        result("c9"),
+        result("c1"),
+        {"role": "user", "content": "U"},
+        result("c8"),
+    ]
+    assert lost == []
+
+
+def long_turn(kind, count):
+    """One turn of so many items, each of which has its place among the others."""
+    if kind == "results":
+        return [make(f"c{at}") for make in (call, output) for at in range(count)]
+    if kind == "late results":
+        turns = [[call(f"c{at}"), {"role": "user", "content": "U"}] for at in range(count // 2)]
+        return [item for turn in turns for item in turn] + [output(f"c{at}") for at in range(count // 2)]
+    return [{"role": "assistant", "content": "A"}, call("c"), *[said(text("B"))] * count]
+
+
+@pytest.mark.parametrize("kind", ["results", "late results", "texts"])
+def test_the_time_for_a_long_turn_grows_with_its_length_and_not_with_the_square(kind):
+    def took(count):
+        items, times = long_turn(kind, count), []
+        for _ in range(3):
+            began = time.process_time()
+            responses_to_chat_request({"input": items})
+            times.append(time.process_time() - began)
+        return min(times)
+
+    # The collector would look through more at each of its turns.
+    gc.disable()
+    try:
+        short, long = took(1000), took(16_000)
+    finally:
+        gc.enable()
+
+    # About 16 times in a straight line, up to 256 times in the square.
+    assert long < 40 * short
+
+
 @pytest.mark.parametrize(
     ("parts", "sent"),
     [
@@ -509,59 +559,6 @@ def test_a_malformed_body_is_refused_without_its_content(body, path):
         bridge(**body)
 
     assert error.value.path == path
-
-
-def fields(typed_dict):
-    return set(get_type_hints(typed_dict))
-
-
-def literals(union, name="type"):
-    found = set()
-    for member in get_args(union):
-        if hasattr(member, "model_fields"):
-            found |= set(get_args(member.model_fields[name].annotation))
-        elif name in getattr(member, "__annotations__", ()):
-            hint = get_type_hints(member)[name]
-            found |= {
-                value for option in (hint, *get_args(hint)) for value in get_args(option) if isinstance(value, str)
-            }
-        else:
-            found |= literals(member, name)
-    return found
-
-
-def test_every_parameter_of_the_sdk_has_a_row_and_no_row_is_made_up():
-    known = fields(response_create_params.ResponseCreateParamsStreaming)
-
-    assert set(tables.RESPONSES_PARAMETERS) == known | {"stop"}
-
-
-def test_every_field_of_an_option_has_a_row():
-    assert set(tables.OPTIONS["image"]) == fields(response_create_params.Image)
-    assert set(tables.OPTIONS["prompt_cache_options"]) == fields(response_create_params.PromptCacheOptions)
-    assert set(tables.OPTIONS["reasoning"]) == fields(Reasoning)
-    assert set(tables.OPTIONS["stream_options"]) == fields(response_create_params.StreamOptions)
-    assert set(tables.OPTIONS["text"]) == fields(ResponseTextConfigParam)
-    assert set(tables.INCLUDES) == set(get_args(ResponseIncludable))
-
-
-def test_every_row_that_converts_has_its_function():
-    converting = {name for name, rule in tables.RESPONSES_PARAMETERS.items() if rule.how == "convert"}
-    nested = {(at, name) for at, rows in tables.OPTIONS.items() for name, rule in rows.items() if rule.how == "convert"}
-
-    assert converting == set(request._CONVERTERS)
-    assert nested == set(request._FIELD_CONVERTERS)
-    assert all(rule.reason for rule in tables.RESPONSES_PARAMETERS.values() if rule.how == "loss")
-
-
-def test_every_item_and_tool_of_the_sdk_was_looked_at():
-    known = literals(response_input_param.ResponseInputItemParam)
-    shown = literals(get_args(ResponseOutputItem)[0])
-
-    assert known == set(tables.ITEMS)
-    assert "message" in shown
-    assert shown - set(tables.ITEMS) == set()
-    assert set(_TOOLS) <= literals(ToolParam)
 
 
 def test_every_recorded_request_becomes_a_valid_one_or_lists_its_losses():

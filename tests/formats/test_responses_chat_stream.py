@@ -2,10 +2,12 @@
 
 import copy
 import json
+import random
 from collections import Counter
 
 import pytest
 from folding import fold as chat_fold
+from mutants import mutant
 from openai import omit
 from openai._models import construct_type
 from openai.lib.streaming.responses._responses import ResponseStreamState
@@ -210,22 +212,139 @@ def test_interleaved_calls_are_told_one_after_the_other():
     assert events[-1]["response"] == whole(*chunks)[0]
 
 
-@pytest.mark.parametrize(
-    "entries",
-    [
-        [named(None, "c1", arguments="{}"), named(None, "c2", arguments="{}")],
-        [named(0, "c1", arguments="{}"), named(0, "c2", arguments="{}")],
-        [named(0, "c1"), named(0, "c1", arguments="{}"), named(1, "c2"), more(1, "{"), more(1, "}")],
+TOLD_APART = {
+    "no index": [named(None, "c1", arguments="{}"), named(None, "c2", arguments="{}")],
+    "one index": [named(0, "c1", arguments="{}"), named(0, "c2", arguments="{}")],
+    "the name repeated": [named(0, "c1"), named(0, "c1", arguments="{}"), named(1, "c2"), more(1, "{"), more(1, "}")],
+    "the whole call repeated": [
+        named(0, "c1", arguments="{}"),
+        named(0, "c1", arguments="{}"),
+        named(1, "c2"),
+        more(1, "{}"),
     ],
-)
+    "a new id in every chunk": [
+        *(named(0, "c1"), {**more(0, "{"), "id": "x"}, {**more(0, "}"), "id": "y"}),
+        *(named(1, "c2"), {**more(1, "{"), "id": "z"}, {**more(1, "}"), "id": "w"}),
+    ],
+    "a new id in every chunk, and no index": [
+        named(None, "c1"),
+        {"id": "x", **more(None, "{}")},
+        named(None, "c2", arguments="{}"),
+    ],
+    "one index, mixed": [
+        *(named(0, "c1", arguments="{"), named(0, "c2", arguments="{")),
+        *({**more(0, "}"), "id": "c1"}, {**more(0, "}"), "id": "c2"}),
+    ],
+    "no index, mixed": [
+        *(named(None, "c1", arguments="{"), named(None, "c2", arguments="{")),
+        *({**more(None, "}"), "id": "c2"}, {**more(None, "}"), "id": "c1"}),
+    ],
+    "the name later": [
+        {"index": 0, "id": "c1"},
+        named(0, ""),
+        more(0, "{}"),
+        {"index": 1, "id": "c2"},
+        named(1, None, arguments="{}"),
+    ],
+    "an index that comes late": [named(None, "c1"), more(0, "{}"), named(None, "c2"), {**more(1, "{}"), "id": "c2"}],
+    "an index that is none": [named([], "c1", arguments="{}"), named({}, "c2", arguments="{}")],
+}
+
+
+@pytest.mark.parametrize("entries", TOLD_APART.values(), ids=TOLD_APART)
 def test_calls_that_are_badly_numbered_are_told_apart(entries):
-    events, _ = run(*(calls(entry) for entry in entries), *END)
+    chunks = [*map(calls, entries), *END]
+    events, stream = run(*chunks)
 
     output = events[-1]["response"]["output"]
     assert [(item["call_id"], item["name"], item["arguments"]) for item in output] == [
         ("c1", "f", "{}"),
         ("c2", "f", "{}"),
     ]
+    assert (events[-1]["response"], stream.losses) == whole(*chunks)
+
+
+@pytest.mark.parametrize("index", [0, None])
+@pytest.mark.parametrize("call_id", ["", None])
+@pytest.mark.parametrize("name", ["f", "g"])
+def test_calls_without_an_id_are_told_apart_by_what_they_say(index, call_id, name):
+    chunks = [
+        calls(named(index, call_id, arguments='{"x":1}')),
+        calls(named(index, call_id, name, '{"y":')),
+        calls(more(index, "2}")),
+    ]
+    events, _ = run(*chunks, *END)
+
+    output = events[-1]["response"]["output"]
+    assert [(item["name"], item["arguments"]) for item in output] == [("f", '{"x":1}'), (name, '{"y":2}')]
+    assert len({item["call_id"] for item in output}) == 2
+
+
+@pytest.mark.parametrize(("written", "name"), [("{}", "f"), ("{}", "g"), ("", "g")])
+def test_calls_with_one_id_get_an_id_each(written, name):
+    entries = [named(0, "a", arguments=written), named(1, "a", name), more(1, '{"z":1}')]
+    chunks = [*map(calls, entries), chunk(finish_reason="tool_calls")]
+    events, stream = run(*chunks)
+
+    output = events[-1]["response"]["output"]
+    assert [(item["call_id"], item["name"], item["arguments"]) for item in output] == [
+        ("a", "f", written),
+        ("a_1", name, '{"z":1}'),
+    ]
+    assert (events[-1]["response"], stream.losses) == whole(*chunks)
+    assert [loss.path for loss in stream.losses] == ["choices[0].message.tool_calls[1].id"]
+
+
+@pytest.mark.parametrize("pieces", [("get_", "weather"), ("get", "_wea", "ther"), ("get_weather", "get_weather")])
+def test_a_name_in_pieces_is_announced_whole(pieces):
+    entries = [named(0, "c1", pieces[0]), *(named(0, None, piece) for piece in pieces[1:]), more(0, "{}")]
+    chunks = [*map(calls, entries), *END]
+    events, stream = run(*chunks)
+
+    added = next(event["item"] for event in events if event["type"] == "response.output_item.added")
+    assert added["name"] == "get_weather"
+    assert (events[-1]["response"], stream.losses) == whole(*chunks)
+
+
+def test_a_call_without_arguments_keeps_its_place():
+    chunks = [chunk({"content": "A"}), calls(named(0, "c1")), chunk({"content": "B"}), calls(named(1, "c2")), *END]
+    events, _ = run(*chunks)
+
+    output = events[-1]["response"]["output"]
+    assert [item["type"] for item in output] == ["message", "function_call", "message", "function_call"]
+
+
+def test_text_and_a_call_in_one_chunk_stay_in_that_order():
+    chunks = [chunk({"content": "A", "tool_calls": [named(0, "c1", arguments="{}")]}), *END]
+    events, _ = run(*chunks)
+
+    assert [item["type"] for item in events[-1]["response"]["output"]] == ["message", "function_call"]
+
+
+def test_a_late_count_of_nothing_does_not_replace_the_usage():
+    zeros = chunk(usage=dict.fromkeys(USAGE, 0) | {"prompt_tokens_details": {"cached_tokens": 0}}) | {"choices": []}
+    events, _ = run(zeros, chunk({"content": "A"}), *END, zeros, chunk(usage={"prompt_tokens": None}) | {"choices": []})
+
+    assert events[-1]["response"]["usage"] == whole(chunk({"content": "A"}), *END)[0]["usage"]
+    assert events[-1]["response"]["usage"]["total_tokens"] == 3
+
+
+def test_what_goes_on_as_another_kind_keeps_both():
+    odd = [{"a": 1}, "x", ["y"], 5]
+    events, _ = run(chunk({"content": "A"}), *(chunk({"odd": value}) for value in odd), *END)
+
+    assert events[-1]["response"]["odd"] == [{"a": 1}, "x", "y", 5]
+
+
+@pytest.mark.parametrize("name", ["arguments", "input"])
+def test_an_input_that_is_no_text_is_refused(name):
+    kind = {"arguments": "function", "input": "custom"}[name]
+    entry = {"index": 0, "id": "c1", "type": kind, kind: {"name": "f", name: ["secret"]}}
+    with pytest.raises(FormatError) as error:
+        ChatToResponsesStream().feed(calls(entry))
+
+    assert error.value.path == f"choices[0].delta.tool_calls[0].{kind}.{name}"
+    assert "secret" not in str(error.value)
 
 
 def test_what_comes_for_a_call_that_was_over_is_in_the_whole_response():
@@ -371,6 +490,48 @@ def test_places_lead_from_where_an_item_came_to_where_it_stood():
 
     assert stream.places["output[0]"] == "choices[0].message.tool_calls[0]"
     assert stream.places["output[1].content[0].text"] == "choices[0].message.content"
+
+
+TOKEN = {"token": "A", "logprob": -1, "bytes": [65], "top_logprobs": [{"token": "B", "logprob": -2, "bytes": None}]}
+CITED = {"type": "url_citation", "url_citation": {"url": "u", "title": "t", "start_index": 0, "end_index": 1}}
+FULL = [
+    chunk({"role": "assistant", "reasoning_content": "R", "reasoning": "R"}),
+    chunk({"content": "A"}, choice={"logprobs": {"content": [TOKEN], "refusal": None}}),
+    chunk({"content": [{"type": "text", "text": "x"}, {"type": "thinking", "thinking": []}], "annotations": [CITED]}),
+    chunk({"refusal": "n", "phase": "commentary"}),
+    chunk({"provider_parts": [{"type": "odd"}], "provider_annotations": [{"annotation": {"type": "file_citation"}}]}),
+    *(calls(named(0, "c1")), calls(more(0, "{")), calls(more(0, "}"))),
+    calls({"index": 1, "id": "c2", "type": "custom", "custom": {"name": "g", "input": "i"}}),
+    chunk({"content": "B"}),
+    calls({"index": 2, "id": "c3", "type": "mcp", "mcp": {"x": 1}}),
+    chunk({"function_call": {"name": "f", "arguments": "{}"}, "audio": {"id": "a", "data": "x"}}),
+    chunk({"provider_items": [{"type": "web_search_call", "id": "ws"}], "audio": {"data": "y"}}),
+    chunk() | {"choices": [{"index": 1, "delta": {"content": "z"}, "finish_reason": "stop"}]},
+    *END,
+]
+
+
+def test_nothing_but_a_format_error_escapes_from_an_odd_stream():
+    chance, made, refused = random.Random(1), 0, set()
+    for _ in range(1000):
+        chunks = list(FULL)
+        for at in chance.sample(range(len(chunks)), chance.choice((1, 1, 2))):
+            chunks[at] = mutant(chunks[at], chance)
+        stream, events = ChatToResponsesStream(), []
+        try:
+            for given in chunks:
+                events += stream.feed(given)
+            events += stream.end()
+        except FormatError as error:
+            refused.add(error.path)
+            continue
+        made += 1
+        # Its place is told by the stream alone, and so is an id that came too late.
+        level = {"id": "", "output": []}
+        assert events[-1]["response"] | level == whole(*chunks)[0] | level
+
+    assert made > 300
+    assert "" not in refused
 
 
 def recorded_streams():

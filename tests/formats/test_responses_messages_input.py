@@ -3,6 +3,8 @@
 import base64
 import copy
 import json
+import re
+import time
 
 import pytest
 
@@ -99,12 +101,15 @@ def test_instructions_before_all_turns_are_the_system_prompt(instructions, leadi
     assert (result.get("system"), result["messages"], losses) == (system, [question], [])
 
 
-def test_an_instruction_later_on_stays_in_its_place():
+def test_an_instruction_later_on_is_moved_to_the_others_and_listed():
     later = {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "now"}]}
-    messages, losses = turns(later)
+    question = {"role": "user", "content": "q"}
+    result, losses = translated(
+        {"instructions": "a", "input": [question, later, {"role": "system", "content": "b"}, question]}
+    )
 
-    assert messages[0] == {"role": "system", "content": [text("now")]}
-    assert losses == []
+    assert result == {"system": [text("a"), text("now"), text("b")], "messages": [question, question]}
+    assert losses == [("input[1]", True), ("input[2]", True)]
 
 
 def test_an_instruction_holds_text_alone():
@@ -160,10 +165,6 @@ SAID = {"type": "message", "role": "assistant", "id": "msg_1", "status": "comple
             [assistant(use("1")), user(result_of("1"), text("wait"))],
         ),
         (
-            [call("1"), {"role": "system", "content": "s"}, output("1")],
-            [assistant(use("1")), user(result_of("1")), {"role": "system", "content": "s"}],
-        ),
-        (
             [call("1"), call("2"), output("1"), {"role": "assistant", "content": "a"}, output("2")],
             [
                 assistant(use("1"), use("2")),
@@ -195,6 +196,47 @@ def test_an_answer_without_words_is_listed_and_leaves_no_empty_turn():
     assert losses == [("input[1]", True)]
 
 
+NOTHING = ["", [], [{"type": "input_text", "text": ""}]]
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
+@pytest.mark.parametrize("role", ["user", "assistant", "system", "developer"])
+def test_a_message_without_words_is_listed_and_leaves_no_empty_turn(role, nothing):
+    messages, losses = turns({"role": role, "content": nothing})
+
+    assert messages == [{"role": "user", "content": "on"}]
+    assert losses == [("input[1]", True)]
+
+
+@pytest.mark.parametrize("given", ["", [{"role": "user", "content": ""}]])
+def test_an_input_that_says_nothing_is_refused(given):
+    with pytest.raises(FormatError) as caught:
+        responses_to_messages({"input": given})
+
+    assert caught.value.path == "input"
+
+
+def test_instructions_alone_are_a_loss():
+    body, losses = translated({"input": [{"role": "developer", "content": "a"}]})
+
+    assert (body, losses) == ({"system": "a", "messages": []}, [("input", False)])
+
+
+def test_an_input_whose_turns_are_losses_is_told_by_them():
+    assert translated({"input": [{"type": "item_reference", "id": "x"}]}) == (
+        {"messages": []},
+        [("input[0]", False)],
+    )
+
+
+def test_a_result_of_empty_texts_is_empty_and_a_mark_on_them_is_listed():
+    marked = {"type": "input_text", "text": "", "prompt_cache_breakpoint": {"mode": "explicit"}}
+    messages, losses = turns(call("1"), output("1", [marked]))
+
+    assert messages[1]["content"][0] == result_of("1", [])
+    assert losses == [("input[2].output[0].prompt_cache_breakpoint", True)]
+
+
 def test_an_empty_text_beside_others_is_left_out():
     given = [{"type": "input_text", "text": ""}, {"type": "input_text", "text": "a"}]
 
@@ -221,9 +263,9 @@ def test_words_of_the_assistant_at_the_end_would_be_continued(last, lost):
         ('{"a": {"b": 1}}', {"a": {"b": 1}}, []),
         ("", {}, []),
         (" ", {}, []),
-        ("[1]", {"arguments": "[1]"}, [("input[1].arguments", False)]),
-        ('{"a": NaN}', {"arguments": '{"a": NaN}'}, [("input[1].arguments", False)]),
-        ('{"a"', {"arguments": '{"a"'}, [("input[1].arguments", False)]),
+        ("[1]", {"arguments": "[1]"}, [("input[1].arguments", True)]),
+        ('{"a": NaN}', {"arguments": '{"a": NaN}'}, [("input[1].arguments", True)]),
+        ('{"a"', {"arguments": '{"a"'}, [("input[1].arguments", True)]),
         (json.dumps('{"a": 1}'), {"a": 1}, [("input[1].arguments", True)]),
     ],
 )
@@ -232,6 +274,31 @@ def test_arguments_are_an_object(arguments, given, lost):
 
     assert messages[0] == assistant(use("1", **given))
     assert losses == lost
+
+
+def test_a_call_and_its_result_have_the_same_legal_name():
+    ids = ["functions.f:0", "functions_f_0", "functions:f.0", "call-1_A", "", "٣\n"]
+    messages, losses = turns(*map(call, ids), *map(output, ids))
+    used = [block["id"] for block in messages[0]["content"]]
+
+    assert [block["tool_use_id"] for block in messages[1]["content"][:-1]] == used
+    assert all(re.fullmatch("[a-zA-Z0-9_-]+", name) for name in used)
+    assert len(set(used)) == len(ids)
+    assert (used[1], used[3]) == ("functions_f_0", "call-1_A")
+    assert used[0].startswith("functions_f_0_")
+    assert losses == []
+
+
+def test_a_long_conversation_takes_time_in_proportion_to_its_length():
+    names = [str(number) for number in range(20000)]
+    side_by_side = [*map(call, names), *map(output, names)]
+    said = [{"role": "assistant", "content": "a"} for _ in names]
+    late = [item for name in names for item in (call(name), {"role": "user", "content": "on"})]
+    started = time.process_time()
+    for items in (side_by_side, said, [*late, *map(output, names)]):
+        turns(*items)
+
+    assert time.process_time() - started < 10
 
 
 def test_what_an_earlier_reply_left_on_a_call_is_a_minor_loss_or_goes_home():
@@ -374,10 +441,10 @@ def test_a_file_is_a_document(part, block):
 @pytest.mark.parametrize(
     ("part", "lost"),
     [
-        ({"type": "input_image", "file_id": "f", "detail": "low"}, [(".detail", False)]),
+        ({"type": "input_image", "file_id": "f", "detail": "low"}, [(".detail", True)]),
         ({"type": "input_image", "file_id": "f", "image_url": "u"}, [(".file_id", False)]),
         ({"type": "input_file", "file_id": "f", "file_url": "u"}, [(".file_url", False)]),
-        ({"type": "input_file", "file_id": "f", "detail": "high"}, [(".detail", False)]),
+        ({"type": "input_file", "file_id": "f", "detail": "high"}, [(".detail", True)]),
         ({"type": "input_file", "file_data": f"data:text/csv;base64,{WORDS}"}, [(".file_data", True)]),
         ({"type": "input_file", "file_data": "data:audio/mpeg;base64,x"}, [("", False)]),
         ({"type": "input_file", "file_data": "data:text/plain;base64,/w=="}, [("", False)]),
@@ -438,13 +505,14 @@ def test_citations_of_messages_go_home_and_others_are_minor_losses():
         page,
         {"type": "url_citation", "start_index": 0, "end_index": 1, "title": "", **WEB},
         {"type": "url_citation", "start_index": 0, "end_index": 1, "title": "t", "url": "u"},
+        {"type": {}},
     ]
     messages, losses = turns(SAID | {"content": [{"type": "output_text", "text": "a", "annotations": notes}]})
 
     assert messages[0] == assistant(
         text("a", citations=[page, {"type": "web_search_result_location", "title": None, **WEB}])
     )
-    assert losses == [("input[1].content[0].annotations[2]", True)]
+    assert losses == [("input[1].content[0].annotations[2]", True), ("input[1].content[0].annotations[3]", True)]
 
 
 @pytest.mark.parametrize(
@@ -453,6 +521,9 @@ def test_citations_of_messages_go_home_and_others_are_minor_losses():
         ({"input": 3}, "input"),
         ({"input": ["x"]}, "input[0]"),
         ({"input": [{}]}, "input[0].type"),
+        ({"input": [{"type": {"a": 1}, "role": "user"}]}, "input[0].type"),
+        ({"input": [{"type": ["message"], "role": "user", "content": "x"}]}, "input[0].type"),
+        ({"tools": [{"type": "function", "name": "f", "parameters": []}]}, "tools[0].parameters"),
         ({"input": [{"role": "judge", "content": "x"}]}, "input[0].role"),
         ({"input": [{"role": "user", "content": None}]}, "input[0].content"),
         ({"input": [{"role": "user", "content": [{"text": "x"}]}]}, "input[0].content[0].type"),
@@ -464,7 +535,7 @@ def test_citations_of_messages_go_home_and_others_are_minor_losses():
         ({"tools": [{"type": "function"}]}, "tools[0].name"),
         ({"tool_choice": {"type": "function"}}, "tool_choice.name"),
         ({"reasoning": "high"}, "reasoning"),
-        ({"text": {"format": {"type": "json_schema"}}}, "text.format.schema"),
+        ({"text": {"format": {"type": "json_schema", "schema": "x"}}}, "text.format.schema"),
     ],
 )  # fmt: skip
 def test_what_is_not_of_responses_is_refused_by_its_path(body, path):

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def test_losses_are_told_in_the_words_of_chat():
     }
     assert losses == [
         Loss("messages", "seed", "Messages has no seed"),
-        Loss("messages", "messages[1].content[0].detail", tables.REASONS["detail"]),
+        Loss("messages", "messages[1].content[0].image_url.detail", tables.REASONS["detail"], minor=True),
         Loss("messages", "reasoning_effort", "Messages has no effort 'minimal'"),
         Loss("messages", "store", "Messages stores no answers"),
     ]
@@ -58,7 +59,7 @@ def shared(*parts):
 
 @pytest.fixture(scope="module")
 def requests():
-    """Id, status and body of every recorded Responses request, and of every Chat request on its way."""
+    """Id and body of every recorded Responses request, and of every Chat request on its way."""
     found = []
     with shared("traffic", "recordings.jsonl").open(encoding="utf-8") as lines:
         for row in map(json.loads, lines):
@@ -173,7 +174,12 @@ def test_nothing_in_a_recorded_request_vanishes_unlisted(requests):
             if value in (None, "", False) or path.rpartition(".")[2] in NAMING or neutral(original, path):
                 continue
             checked += 1
-            assert str(value) in kept, (identity, path)
+            # Messages takes fewer characters in the name of a call.
+            plain = re.sub("[^a-zA-Z0-9_-]", "_", value) if path.endswith(".call_id") else value
+            assert str(value) in kept or (value != plain and any(name.startswith(plain) for name in kept)), (
+                identity,
+                path,
+            )
 
     assert checked > 6000
 

@@ -1,24 +1,13 @@
 """Settings of a Responses request in a Messages request: every parameter and field has a place or is listed."""
 
 import copy
-from typing import get_args
+import hashlib
 
 import pytest
-from anthropic.types import ContentBlock, TextCitation, beta
-from anthropic.types.message_create_params import MessageCreateParamsStreaming
-from openai.types.responses import ResponseOutputItem, response_create_params
-from openai.types.responses.response_function_call_output_item_param import ResponseFunctionCallOutputItemParam
-from openai.types.responses.response_input_content_param import ResponseInputContentParam
-from openai.types.responses.response_input_item_param import ResponseInputItemParam
-from openai.types.responses.response_output_message_param import Content
-from openai.types.responses.tool_param import FunctionToolParam, ToolParam
-from openai.types.shared_params.reasoning import Reasoning
-from typing_extensions import get_type_hints
+from anthropic import transform_schema
 
-from chatsheet_llm.formats import responses_messages_input, responses_messages_parts, responses_messages_request
 from chatsheet_llm.formats import responses_messages_tables as tables
 from chatsheet_llm.formats.responses_messages_request import responses_to_messages
-from chatsheet_llm.formats.seals import seal_thinking
 
 
 def translated(body):
@@ -26,121 +15,6 @@ def translated(body):
     result, losses = responses_to_messages(body)
     assert body == before
     return result, [(loss.path, loss.minor) for loss in losses]
-
-
-# --- the tables against the SDKs' types ------------------------------------------------------------------------------
-
-
-def fields(typed_dict):
-    return set(get_type_hints(typed_dict))
-
-
-def members(union):
-    if hasattr(union, "model_fields") or hasattr(union, "__required_keys__"):
-        return [union]
-    return [member for part in get_args(union) for member in members(part)]
-
-
-def types(union):
-    """The literal ``type`` of every member of one of the SDKs' unions."""
-    hints = [
-        member.model_fields["type"].annotation if hasattr(member, "model_fields") else get_type_hints(member)["type"]
-        for member in members(union)
-    ]
-    return {name for hint in hints for name in literals(hint)}
-
-
-def literals(hint):
-    if isinstance(hint, str):
-        return {hint}
-    return {name for part in get_args(hint) for name in literals(part)}
-
-
-def test_every_responses_parameter_of_the_sdk_has_a_row_and_only_stop_is_our_own():
-    known = fields(response_create_params.ResponseCreateParamsStreaming)
-    known |= fields(response_create_params.ResponseCreateParamsNonStreaming)
-
-    assert set(tables.RESPONSES_PARAMETERS) == known | {"stop"}
-
-
-def test_every_row_that_converts_has_its_function_and_every_other_row_its_reason_or_place():
-    rules = tables.RESPONSES_PARAMETERS.items()
-
-    assert {name for name, rule in rules if rule.how == "convert"} == set(responses_messages_request._CONVERTERS)
-    assert all(rule.target or rule.reason for _, rule in rules if rule.how != "convert")
-
-
-def test_every_row_points_at_a_parameter_that_messages_has():
-    targets = {rule.target.split(".")[0] for rule in tables.RESPONSES_PARAMETERS.values() if rule.target}
-
-    assert targets <= fields(MessageCreateParamsStreaming)
-
-
-def test_messages_has_no_sampling_parameters():
-    assert fields(MessageCreateParamsStreaming) & {"temperature", "top_p", "top_k"} == set()
-
-
-def test_every_item_of_the_sdk_is_carried_or_has_its_reason():
-    known = types(ResponseInputItemParam) | types(ResponseOutputItem)
-
-    assert known == set(responses_messages_input._Conversation._ITEMS) | set(tables.LOST_ITEMS)
-
-
-def test_every_part_of_the_sdk_is_known():
-    known = types(ResponseInputContentParam) | types(ResponseFunctionCallOutputItemParam) | types(Content)
-
-    assert known == set(responses_messages_parts._PARTS)
-
-
-def test_every_tool_of_the_sdk_is_a_function_or_has_its_reason():
-    assert types(ToolParam) == set(tables.TOOLS) | {"function"}
-
-
-def test_every_block_and_citation_that_a_messages_reply_may_have_is_known():
-    forms = {"text", "thinking", "redacted_thinking", "tool_use"}
-
-    assert types(ContentBlock) - forms <= tables.MESSAGES_BLOCKS
-    assert types(beta.BetaContentBlock) - forms <= tables.MESSAGES_BLOCKS
-    assert types(TextCitation) == tables.CITATIONS
-
-
-@pytest.mark.parametrize(
-    "member", [*members(ResponseInputContentParam), *members(Content), FunctionToolParam], ids=lambda m: m.__name__
-)
-def test_every_field_of_a_part_or_function_is_carried_or_listed(member):
-    (kind,) = literals(get_type_hints(member)["type"])
-    others = fields(member) - tables.FIELDS[kind].carried
-    required = {"text": "x", "refusal": "x", "file_id": "f", "name": "n"}
-    given = {name: required[name] for name in required if name in fields(member)} | {"type": kind}
-    given |= {name: {"set": True} for name in others}
-    body = {"tools": [given]} if kind == "function" else {"input": [{"role": "user", "content": [given]}]}
-    path = "tools[0]" if kind == "function" else "input[0].content[0]"
-    _, losses = responses_to_messages(body)
-
-    assert {f"{path}.{name}" for name in others} <= {loss.path for loss in losses}
-
-
-@pytest.mark.parametrize(
-    "member",
-    [
-        member
-        for member in [*members(ResponseInputItemParam), *members(ResponseOutputItem)]
-        if types(member) & set(responses_messages_input._Conversation._ITEMS)
-    ],
-    ids=lambda member: member.__name__,
-)
-def test_every_field_of_an_item_is_carried_or_listed(member):
-    (kind,) = types(member)
-    aliases = {"async_": "async"}
-    names = set(member.model_fields) if hasattr(member, "model_fields") else fields(member)
-    others = {aliases.get(name, name) for name in names} - tables.FIELDS[kind].carried
-    given = {"type": kind, "role": "user", "content": "x", "call_id": "c", "name": "n", "arguments": "{}", "input": ""}
-    given = {name: value for name, value in given.items() if name in {"type", *names}}
-    given |= {"output": "x"} if "output" in names else {}
-    given |= {"encrypted_content": seal_thinking("thinking", "s"), "content": []} if kind == "reasoning" else {}
-    _, losses = responses_to_messages({"input": [given | {name: {"set": True} for name in others}]})
-
-    assert {f"input[0].{name}" for name in others} <= {loss.path for loss in losses}
 
 
 # --- parameters ------------------------------------------------------------------------------------------------------
@@ -152,7 +26,7 @@ def test_every_field_of_an_item_is_carried_or_listed(member):
 def test_a_parameter_without_a_place_is_listed_by_name_and_not_sent(name):
     result, losses = responses_to_messages({name: "set"})
 
-    hint = name.startswith("prompt_cache_")
+    hint = name.startswith("prompt_cache_") or name == "metadata"
     assert [(loss.format, loss.path, loss.minor) for loss in losses] == [("messages", name, hint)]
     assert result == {"messages": []}
 
@@ -175,6 +49,7 @@ def test_a_parameter_without_a_place_is_listed_by_name_and_not_sent(name):
         ("temperature", 1.0),
         ("text", {"format": {"type": "text"}}),
         ("text", {"format": None, "verbosity": None}),
+        ("text", {"verbosity": "medium"}),
         ("tool_choice", "auto"),
         ("tool_choice", "none"),
         ("tools", []),
@@ -222,7 +97,9 @@ def test_a_parameter_with_a_place_gets_there(body, placed):
         ({"include": ["reasoning.encrypted_content", "file_search_call.results"]}, [("include[1]", False)]),
         ({"service_tier": "flex"}, [("service_tier", False)]),
         ({"stream_options": {"include_obfuscation": True}}, [("stream_options.include_obfuscation", False)]),
-        ({"text": {"verbosity": "medium"}}, [("text.verbosity", False)]),
+        ({"text": {"verbosity": "low"}}, [("text.verbosity", False)]),
+        ({"stop": "\n"}, [("stop", False)]),
+        ({"stop": ["\n", " \t"]}, [("stop[0]", False), ("stop[1]", False)]),
         ({"text": {"format": {"type": "json_object"}}}, [("text.format", False)]),
         ({"reasoning": {"effort": "minimal"}}, [("reasoning.effort", False)]),
         ({"reasoning": {"mode": "pro"}}, [("reasoning.mode", False)]),
@@ -234,13 +111,6 @@ def test_a_parameter_with_a_place_gets_there(body, placed):
 )  # fmt: skip
 def test_a_value_without_a_place_is_listed_by_its_path(body, lost):
     assert translated(body) == ({"messages": []}, lost)
-
-
-def test_every_effort_of_the_sdk_has_a_place_or_is_listed():
-    efforts = literals(get_type_hints(Reasoning)["effort"])
-    listed = {effort for effort in efforts if translated({"reasoning": {"effort": effort}})[1]}
-
-    assert listed == {"minimal"}
 
 
 def test_the_second_of_two_users_is_listed():
@@ -270,19 +140,242 @@ def test_two_summaries_that_differ_are_one_and_a_loss():
     assert losses == [("reasoning.generate_summary", False)]
 
 
-def test_a_schema_for_the_answer_is_kept_and_its_name_is_a_minor_loss():
-    schema = {"type": "object", "properties": {}}
+def test_a_stop_of_white_space_is_listed_and_the_others_are_sent():
+    result, losses = translated({"stop": ["\n", "END", " x"]})
+
+    assert (result["stop_sequences"], losses) == (["END", " x"], [("stop[0]", False)])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        *(
+            "claude-3-opus-20240229",
+            "claude-3-5-haiku-latest",
+            "claude-3-7-sonnet-20250219",
+            "claude-sonnet-4-20250514",
+        ),
+        *("claude-opus-4-0", "claude-opus-4-1-20250805", "claude-sonnet-4-5", "claude-haiku-4-5@20251001"),
+        *("claude-opus-4-5-20251101", "anthropic/claude-sonnet-4-5"),
+    ],
+)
+def test_a_model_that_takes_temperature_or_top_p_gets_it(model):
+    for name in ("temperature", "top_p"):
+        assert translated({"model": model, name: 0.25}) == ({"model": model, name: 0.25, "messages": []}, [])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        *("claude-opus-4-7", "claude-opus-4-8", "claude-sonnet-5", "claude-opus-4-10", "claude-opus-5-5-20261001"),
+        *("my-claude-sonnet-4-5", "claude-sonnet-4-5-tuned", "claude-sonnet-4-5\n", "claude", "m", None, 4),
+    ],
+)
+def test_any_other_model_may_refuse_temperature_and_top_p(model):
+    _, losses = translated({"model": model, "temperature": 0, "top_p": 0.5})
+
+    assert losses == [("temperature", False), ("top_p", False)]
+
+
+@pytest.mark.parametrize(
+    ("body", "sent", "lost"),
+    [
+        ({"temperature": 1.5}, {}, [("temperature", False)]),
+        ({"temperature": 1, "top_p": 0.5}, {"top_p": 0.5}, []),
+        ({"temperature": 0.5, "top_p": 0.5}, {"temperature": 0.5}, [("top_p", False)]),
+        ({"temperature": 0.5, "reasoning": {"effort": "none"}}, {"temperature": 0.5}, []),
+        ({"temperature": 0.5, "reasoning": {"effort": "low"}}, {}, [("temperature", False)]),
+        ({"top_p": 0.5, "reasoning": {"summary": "auto"}}, {}, [("top_p", False)]),
+    ],
+)
+def test_a_model_that_takes_temperature_takes_it_from_0_to_1_alone_and_without_thinking(body, sent, lost):
+    result, losses = translated({"model": "claude-sonnet-4-5", **body})
+
+    assert {name: result[name] for name in ("temperature", "top_p") if name in result} == sent
+    assert [loss for loss in losses if not loss[0].startswith("reasoning")] == lost
+
+
+def test_models_before_opus_4_1_take_temperature_and_top_p_at_once():
+    body = {"model": "claude-opus-4-0", "temperature": 0.5, "top_p": 0.5}
+
+    assert translated(body) == (body | {"messages": []}, [])
+
+
+@pytest.mark.parametrize("name", ["user", "safety_identifier"])
+def test_a_user_that_is_too_long_is_sent_as_its_digest(name):
+    assert translated({name: "ü" * 256})[0]["metadata"] == {"user_id": "ü" * 256}
+
+    result, losses = translated({name: "u" * 257})
+
+    assert result["metadata"] == {"user_id": hashlib.sha256(b"u" * 257).hexdigest()}
+    assert losses == [(name, True)]
+
+
+# --- schemas ---------------------------------------------------------------------------------------------------------
+
+TEXT = {"type": "string"}
+ENTRY = {"type": "object", "properties": {"at": TEXT}, "additionalProperties": False}
+
+
+def test_a_schema_for_the_answer_is_closed_and_its_name_is_a_minor_loss():
+    schema = {"type": "object", "properties": {"at": TEXT}}
     form = {"type": "json_schema", "name": "n", "schema": schema, "strict": False, "description": "d"}
     result, losses = translated({"text": {"format": form}, "reasoning": {"effort": "low"}})
+    kept = ENTRY | {"description": "d"}
 
-    assert result["output_config"] == {"format": {"type": "json_schema", "schema": schema}, "effort": "low"}
-    assert losses == [("text.format.name", True), ("text.format.description", False)]
+    assert result["output_config"] == {"format": {"type": "json_schema", "schema": kept}, "effort": "low"}
+    assert losses == [("text.format.name", True)]
+
+
+def test_the_description_of_a_schema_goes_before_that_of_its_format():
+    form = {"type": "json_schema", "schema": ENTRY | {"description": "own"}, "description": "d"}
+    result, losses = translated({"text": {"format": form}})
+
+    assert result["output_config"]["format"]["schema"] == form["schema"]
+    assert losses == [("text.format.description", True)]
+
+
+def enforced(schema):
+    """What a property of a format's schema becomes, and its losses below it."""
+    root = {"type": "object", "properties": {"p": schema}, "additionalProperties": False}
+    result, losses = translated({"text": {"format": {"type": "json_schema", "schema": root}}})
+    made = result["output_config"]["format"]["schema"]["properties"]["p"]
+    return made, [(path.removeprefix("text.format.schema.properties.p"), minor) for path, minor in losses]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        *(TEXT, ENTRY, {"type": ["string", "null"], "description": "d", "title": "t"}, {"enum": ["a", 1, None]}),
+        {"const": True},
+        {"type": "string", "format": "date-time", "enum": ["a"]},
+        {"type": "array", "items": TEXT, "minItems": 1},
+        {"anyOf": [TEXT, {"$ref": "#/$defs/x"}], "description": "d"},
+        {"allOf": [ENTRY, ENTRY]},
+        {"$ref": "#/$defs/x"},
+        {"$defs": {"x": ENTRY}, "$ref": "#/$defs/x"},
+        {"definitions": {"x": ENTRY}, "type": "null"},
+        {"type": "object", "properties": {}, "required": [], "additionalProperties": False},
+    ],
+)
+def test_a_schema_that_messages_can_enforce_stays_as_it_is(schema):
+    assert enforced(schema) == (schema, [])
+
+
+@pytest.mark.parametrize(
+    ("schema", "made", "lost"),
+    [
+        ({"type": "integer", "minimum": 1}, {"type": "integer", "description": "{minimum: 1}"}, [".minimum"]),
+        (
+            {"type": "string", "description": "d", "pattern": "^ü", "format": "regex", "minLength": 1},
+            {"type": "string", "description": 'd\n\n{pattern: "^ü", format: "regex", minLength: 1}'},
+            [".pattern", ".format", ".minLength"],
+        ),
+        (
+            {"type": "array", "items": {"type": "number", "maximum": 9}, "minItems": 2, "uniqueItems": True},
+            {
+                "type": "array",
+                "items": {"type": "number", "description": "{maximum: 9}"},
+                "description": "{minItems: 2, uniqueItems: true}",
+            },
+            [".items.maximum", ".minItems", ".uniqueItems"],
+        ),
+        (
+            {"$defs": {"x": {"type": "null", "default": None}}, "type": "null"},
+            {"$defs": {"x": {"type": "null", "description": "{default: null}"}}, "type": "null"},
+            [".$defs.x.default"],
+        ),
+        ({"oneOf": [TEXT]}, {"anyOf": [TEXT]}, []),
+        ({"allOf": [{"$ref": "#/$defs/x"}]}, {"anyOf": [{"$ref": "#/$defs/x"}]}, []),
+        (
+            {"$ref": "#/$defs/x", "description": "d", "default": {}},
+            {"anyOf": [{"$ref": "#/$defs/x"}], "description": "d\n\n{default: {}}"},
+            [".default"],
+        ),
+        # Where the alternatives only narrow what stands beside them, that is what can be enforced.
+        (
+            ENTRY | {"anyOf": [{"required": ["at"]}]},
+            ENTRY | {"description": '{anyOf: [{"required": ["at"]}]}'},
+            [".anyOf"],
+        ),
+        (
+            {"type": "string", "anyOf": [{"const": "a"}, {"enum": ["b"]}]},
+            {"anyOf": [{"const": "a"}, {"enum": ["b"]}], "description": '{type: "string"}'},
+            [".type"],
+        ),
+        ({"type": "array", "enum": [["a"]]}, {"type": "array", "description": '{enum: [["a"]]}'}, [".enum"]),
+        ({"properties": {"at": TEXT}}, ENTRY, []),
+        ({"items": TEXT}, {"type": "array", "items": TEXT}, []),
+        (ENTRY | {"additionalProperties": True}, ENTRY, [".additionalProperties"]),
+    ],
+)
+def test_what_messages_cannot_enforce_stands_in_the_description(schema, made, lost):
+    assert enforced(schema) == (made, [(path, True) for path in lost])
+
+
+@pytest.mark.parametrize(
+    ("schema", "made", "lost"),
+    [
+        ({}, {}, ""),
+        (True, True, ""),
+        ({"description": "any", "type": "any"}, {"description": "any", "type": "any"}, ""),
+        ({"type": "array", "items": True}, {"type": "array", "items": True}, ".items"),
+        ({"type": "object"}, {"type": "object", "additionalProperties": False}, ""),
+        (
+            {"type": "object", "additionalProperties": TEXT},
+            {"type": "object", "additionalProperties": False},
+            ".additionalProperties",
+        ),
+        (ENTRY | {"additionalProperties": TEXT}, ENTRY, ".additionalProperties"),
+    ],
+)
+def test_a_value_of_any_type_and_an_object_of_any_names_are_losses(schema, made, lost):
+    assert enforced(schema) == (made, [(lost, False)])
+
+
+@pytest.mark.parametrize("strict", [None, False])
+def test_the_schema_of_a_tool_that_is_not_strict_stays_as_it_is_but_for_the_type(strict):
+    given = {"properties": {"n": {"minimum": 1}}, "x": 1}
+    result, losses = translated({"tools": [{"type": "function", "name": "f", "strict": strict, "parameters": given}]})
+
+    assert result["tools"] == [{"name": "f", "input_schema": given | {"type": "object"}}]
+    assert losses == []
+
+
+def test_the_schema_of_a_strict_tool_is_enforceable():
+    given = {"properties": {"n": {"type": "integer", "minimum": 1}}, "required": ["n"]}
+    result, losses = translated({"tools": [{"type": "function", "name": "f", "strict": True, "parameters": given}]})
+
+    assert result["tools"][0]["input_schema"] == {
+        "type": "object",
+        "properties": {"n": {"type": "integer", "description": "{minimum: 1}"}},
+        "required": ["n"],
+        "additionalProperties": False,
+    }
+    assert losses == [("tools[0].parameters.properties.n.minimum", True)]
+
+
+def test_schemas_are_rewritten_as_the_sdk_of_messages_does():
+    schema = {
+        "$defs": {"x": {"type": "object", "properties": {"d": {"type": "string", "format": "date"}}}},
+        "type": "object",
+        "properties": {
+            "a": {"type": "array", "items": {"$ref": "#/$defs/x"}, "minItems": 1},
+            "n": {"type": "integer", "minimum": 1, "description": "n"},
+            "o": {"oneOf": [{"type": "string"}, {"type": "null"}]},
+            "e": {"enum": ["a", None]},
+        },
+        "required": ["a"],
+    }
+    result, _ = translated({"text": {"format": {"type": "json_schema", "schema": schema}}})
+
+    assert result["output_config"]["format"]["schema"] == transform_schema(schema)
 
 
 # --- tools -----------------------------------------------------------------------------------------------------------
 
 
-FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {"a": {}}}}
+FUNCTION = {"type": "function", "name": "f", "parameters": ENTRY}
 TOOL = {"name": "f", "input_schema": FUNCTION["parameters"]}
 
 
@@ -296,6 +389,7 @@ TOOL = {"name": "f", "input_schema": FUNCTION["parameters"]}
         ({"description": "d", "defer_loading": True}, {"description": "d", "defer_loading": True}, []),
         ({"defer_loading": False, "async": False, "allowed_callers": ["direct"]}, {}, []),
         ({"parameters": None}, {"input_schema": {"type": "object", "properties": {}}}, []),
+        ({"parameters": {}}, {"input_schema": {"type": "object"}}, []),
         ({"async": True}, {}, [("tools[0].async", False)]),
         ({"output_schema": {"type": "string"}}, {}, [("tools[0].output_schema", False)]),
         ({"allowed_callers": ["programmatic"]}, {}, [("tools[0].allowed_callers", False)]),
@@ -352,3 +446,27 @@ def test_a_choice_goes_with_the_last_of_its_tools():
 
     assert "tool_choice" not in body
     assert [loss.path for loss in losses] == ["tools[0]", "tool_choice"]
+
+
+@pytest.mark.parametrize("reasoning", [{"effort": "high"}, {"summary": "auto"}])
+@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "claude-opus-4-1-20250805", "claude-3-7-sonnet-20250219"])
+def test_a_model_that_thinks_by_a_budget_takes_no_effort(model, reasoning):
+    result, losses = translated({"model": model, "reasoning": reasoning})
+
+    assert not {"thinking", "output_config"} & set(result)
+    assert losses == [(f"reasoning.{next(iter(reasoning))}", False)]
+
+
+@pytest.mark.parametrize("model", ["claude-opus-4-6", "claude-opus-5", "my-claude", None])
+def test_every_other_model_thinks_as_much_as_it_is_asked_to(model):
+    result, losses = translated({"model": model, "reasoning": {"effort": "high"}})
+
+    assert (result["thinking"], result["output_config"]) == ({"type": "adaptive"}, {"effort": "high"})
+    assert losses == []
+
+
+def test_a_format_without_a_schema_is_listed():
+    result, losses = translated({"text": {"format": {"type": "json_schema", "name": "n"}}})
+
+    assert "output_config" not in result
+    assert losses == [("text.format", False)]

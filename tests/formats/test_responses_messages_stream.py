@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from anthropic.lib.streaming._beta_messages import accumulate_event
-from folding import fold, sdk_fold
+from folding import accumulated, fold, sdk_fold
 from openai import omit
 from openai._models import construct_type_unchecked
 from openai.lib.streaming.responses._responses import ResponseStreamState
@@ -613,9 +613,7 @@ def test_our_reading_of_a_recorded_stream_is_the_sdks(streams):
         snapshot, buffers = None, {}
         for event in given:
             if event["type"] != "ping":
-                snapshot = accumulate_event(
-                    event=copy.deepcopy(event), current_snapshot=snapshot, json_bufs=buffers, request_headers={}
-                )
+                snapshot = accumulated(accumulate_event, copy.deepcopy(event), snapshot, buffers)
         ours, theirs = whole(given), snapshot.to_dict(mode="json", warnings=False)
 
         assert [without(block, ("citations",)) for block in ours["content"]] == [
