@@ -34,7 +34,7 @@ AFTER_FIVE: dict[str, tuple[str, float]] = {
 }
 NEVER = (
     *("pool", "encode", "early", "client_closed", "deadline", "content_filter", "gateway_policy"),
-    *("invalid_request", "context_length", "not_found", "conflict", "too_large", "unprocessable"),
+    *("state", "invalid_request", "context_length", "not_found", "conflict", "too_large", "unprocessable"),
 )
 
 

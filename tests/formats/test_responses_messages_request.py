@@ -5,6 +5,7 @@ import hashlib
 
 import pytest
 from anthropic import transform_schema
+from sdk_sweep import newest
 
 from chatsheet_llm.formats import responses_messages_tables as tables
 from chatsheet_llm.formats.responses_messages_request import responses_to_messages
@@ -355,6 +356,7 @@ def test_the_schema_of_a_strict_tool_is_enforceable():
     assert losses == [("tools[0].parameters.properties.n.minimum", True)]
 
 
+@pytest.mark.skipif(not newest(), reason="older SDKs know fewer keywords of a schema")
 def test_schemas_are_rewritten_as_the_sdk_of_messages_does():
     schema = {
         "$defs": {"x": {"type": "object", "properties": {"d": {"type": "string", "format": "date"}}}},
