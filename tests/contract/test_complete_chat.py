@@ -188,7 +188,7 @@ def test_whatever_a_reply_says_is_given_or_declared(caller):
 
 @pytest.mark.parametrize("caller", HOPS)
 def test_whatever_a_streamed_reply_says_is_given_or_declared(caller):
-    # Listed when it comes whole; of a stream Messages has read it by then.
+    # Beside a text there is but one kind.
     known = {"the one kind of annotation": "choices[].message.annotations[].type=url_citation"}
     swept(streamed("chat", caller, chunks), replies()).check(NAMED | NAMED_TO[caller] | known)
 
