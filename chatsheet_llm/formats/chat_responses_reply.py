@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from chatsheet_llm.formats.errors import FormatError, elements, mapping, named, objects, string
+from chatsheet_llm.formats.seals import REASONING_BREAK
 from chatsheet_llm.formats.shapes import integer, says_something
 from chatsheet_llm.formats.tables import (
     CALL_EXTRAS,
@@ -21,9 +22,6 @@ Object = dict[str, object]
 
 INCOMPLETE_REASONS: Mapping[str, str] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 """Why a Response is incomplete -> the finish reason of Chat.  Any other reason is a ``length``, listed as a loss."""
-
-REASONING_BREAK = "\n\n"
-"""Stands between two reasoning texts in ``reasoning_content``, which is one string."""
 
 
 def responses_to_chat(reply: Mapping[str, object]) -> tuple[dict[str, object], list[Loss]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import ClassVar, NamedTuple
 
-from chatsheet_llm.formats.chat_responses_reply import REASONING_BREAK, chat_logprob, responses_to_chat
+from chatsheet_llm.formats.chat_responses_reply import chat_logprob, responses_to_chat
 from chatsheet_llm.formats.errors import FormatError, elements, mapping, objects, string
 from chatsheet_llm.formats.responses_items import CONTENT, REFUSAL, TEXT, Item, TextKey, index_at, is_named, text_at
 from chatsheet_llm.formats.responses_places import DROPPED, Counter, Items
+from chatsheet_llm.formats.seals import REASONING_BREAK
 from chatsheet_llm.formats.tables import CALL_EXTRAS, CALL_KINDS, CALLS, CHAT_SERVICE_TIERS, STREAM_EVENTS
 from chatsheet_llm.route import Loss
 

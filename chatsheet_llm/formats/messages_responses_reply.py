@@ -9,7 +9,7 @@ from types import MappingProxyType
 from chatsheet_llm.formats.errors import FormatError, mapping, named, objects, string
 from chatsheet_llm.formats.ledger import Ledger, Object, is_nothing
 from chatsheet_llm.formats.responses_messages_reply import SERVICE_TIERS, block_of
-from chatsheet_llm.formats.seals import open_thinking, seal_reasoning
+from chatsheet_llm.formats.seals import REASONING_BREAK, open_thinking, seal_reasoning
 from chatsheet_llm.formats.shapes import integer, says_something
 from chatsheet_llm.formats.tables import CALL_KINDS, REQUEST_ECHO
 from chatsheet_llm.route import Loss
@@ -25,9 +25,6 @@ INCOMPLETE_REASONS: Mapping[str, str] = MappingProxyType(
 """Why a Response is incomplete -> the stop reason of Messages.  Any other is ``max_tokens``, listed as a loss."""
 
 MESSAGES_TIERS: Mapping[str, str] = MappingProxyType({theirs: ours for ours, theirs in SERVICE_TIERS.items()})
-
-REASONING_BREAK = "\n\n"
-"""Stands between two reasoning texts in ``thinking``, which is one string."""
 
 CITATIONS = frozenset(
     {

@@ -10,13 +10,13 @@ from chatsheet_llm.formats.errors import FormatError, mapping
 from chatsheet_llm.formats.ledger import Ledger, Object
 from chatsheet_llm.formats.messages_responses_blocks import BlockWriter, Writing, bare, wordings_of
 from chatsheet_llm.formats.messages_responses_reply import (
-    REASONING_BREAK,
     blocks_of,
     opening,
     responses_to_messages_reply,
 )
 from chatsheet_llm.formats.responses_items import CONTENT, REFUSAL, TEXT, Item, TextKey, index_at, is_named, text_at
 from chatsheet_llm.formats.responses_places import DROPPED, Counter, Items
+from chatsheet_llm.formats.seals import REASONING_BREAK
 from chatsheet_llm.formats.tables import CALL_KINDS, CALLS, STREAM_EVENTS
 from chatsheet_llm.route import Loss
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chatsheet_llm.formats.chat_responses_reply import INCOMPLETE_REASONS, REASONING_BREAK
+from chatsheet_llm.formats.chat_responses_reply import INCOMPLETE_REASONS
 from chatsheet_llm.formats.errors import FormatError, elements, mapping, named, objects, string
 from chatsheet_llm.formats.ledger import Ledger, Object, is_nothing
 from chatsheet_llm.formats.responses_chat_items import (
@@ -20,6 +20,7 @@ from chatsheet_llm.formats.responses_chat_items import (
     text_part,
 )
 from chatsheet_llm.formats.responses_chat_tables import RESPONSE_FIELDS
+from chatsheet_llm.formats.seals import REASONING_BREAK
 from chatsheet_llm.formats.shapes import integer
 from chatsheet_llm.route import Loss
 

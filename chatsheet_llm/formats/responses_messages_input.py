@@ -21,12 +21,9 @@ from chatsheet_llm.formats.ledger import Ledger, Object, is_nothing
 from chatsheet_llm.formats.responses_messages_parts import content_of, lose_rest
 from chatsheet_llm.formats.responses_messages_reply import block_of
 from chatsheet_llm.formats.responses_messages_tables import DIRECT, LOST_ITEMS, MESSAGES_BLOCKS
-from chatsheet_llm.formats.seals import open_thinking, seal_reasoning
+from chatsheet_llm.formats.seals import REASONING_BREAK, open_thinking, seal_reasoning
 
 Content = str | list[Object]
-
-REASONING_BREAK = "\n\n"
-"""Stands between two reasoning texts in a thinking block, which has one string."""
 
 
 def input_to_messages(given: object, instructions: object, ledger: Ledger) -> tuple[list[Object], Content]:

@@ -20,6 +20,8 @@ from typing import Literal
 THINKING = "messages.thinking:"
 REDACTED = "messages.redacted:"
 REASONING = "responses.reasoning:"
+REASONING_BREAK = "\n\n"
+"""Stands between two reasoning texts where a format has room for one."""
 
 ThinkingKind = Literal["thinking", "redacted_thinking"]
 
