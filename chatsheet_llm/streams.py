@@ -32,6 +32,10 @@ MALFORMED = (FormatError, TypeError, KeyError)
 """What an event of a shape that nobody foresaw may raise in a bridge, beside what the bridge raises itself."""
 
 
+_TELLING = ('"thinking_blocks"', '"audio"')
+"""What the text of a chat chunk holds that has something to remember."""
+
+
 class HopFault(Exception):
     """An attempt failed, and this is how."""
 
@@ -155,7 +159,8 @@ class Relay:
             raise HopFault(classify_event(parsed, self._headers, content_seen=self.committed))
         if sight in ("content", "end"):
             self.committed = True
-        if self._learn is not None:
+        # Hardly any chunk of chat has something to remember, and there are many: the text tells sooner.
+        if self._learn is not None and (self._mode != "chat" or any(name in event.data for name in _TELLING)):
             self._learn(parsed)
         if self._bridge is None:
             return encode(event)
