@@ -11,6 +11,7 @@ from chatsheet_llm.capabilities import Capability, capability_of
 from chatsheet_llm.defaults import with_defaults
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.formats import BRIDGES, FormatError, without_attached
+from chatsheet_llm.formats.responses_messages_sampling import is_claude
 from chatsheet_llm.formats.state import without
 from chatsheet_llm.homes import Homes
 from chatsheet_llm.models import ModelSpec, Registry
@@ -249,20 +250,24 @@ def _hop(
         told, found = without_attached(told)
         losses += tuple(found)
     model = _deployment(call, endpoint, spec)
-    body: dict[str, object] = dict(told) if model is None else {**told, "model": model}
+    # Bridges and defaults go by what the model is; what the endpoint calls it goes out.
+    real = spec.base_model if spec is not None and is_claude(spec.base_model) else model
+    body: dict[str, object] = dict(told) if real is None else {**told, "model": real}
     if bridge is not None and not own:
         try:
             body, found = bridge(body)
         except FormatError as error:
             return Skip(f"{endpoint.name}/{mode}", BODY, str(error)), ()
         losses += tuple(found)
-        refused = tuple(loss for loss in losses if not loss.minor)
-        if refused and call.on_loss == "error":
-            listed = "; ".join(str(loss) for loss in refused)
-            return Skip(f"{endpoint.name}/{mode}", LOSS, f"{mode} cannot carry {listed}"), refused
+    refused = tuple(loss for loss in losses if not loss.minor)
+    if refused and call.on_loss == "error":
+        listed = "; ".join(str(loss) for loss in refused)
+        return Skip(f"{endpoint.name}/{mode}", LOSS, f"{mode} cannot carry {listed}"), refused
     if spec is not None:
         body, placeless = with_defaults(body, mode, spec)
         losses += tuple(placeless)
+    if model is not None:
+        body["model"] = model
     if mode == "messages" and body.get("max_tokens") is None and not own:
         body["max_tokens"] = MESSAGES_LIMIT
         name = "max_output_tokens" if call.format == "responses" else "max_completion_tokens"

@@ -19,7 +19,7 @@ from chatsheet_llm.domains import Domains
 from chatsheet_llm.drive import Trail
 from chatsheet_llm.endpoints import Endpoint, Outgoing
 from chatsheet_llm.formats import REPLIES, STREAMS
-from chatsheet_llm.formats.state import tells, tokens
+from chatsheet_llm.formats.state import seals, tells, tokens
 from chatsheet_llm.formats.watch import is_answer, reply_error
 from chatsheet_llm.network import limit, timeouts
 from chatsheet_llm.origins import NOBODY, Origins
@@ -181,7 +181,7 @@ class Exchange:
 
     def _made(self, step: Send, response: httpx2.Response) -> None:
         """Remember who keeps what a request that is not bridged made or read: a file, a response, its items."""
-        if "json" in response.headers.get("content-type", ""):
+        if "json" in response.headers.get("content-type", "") and not self.call.path.startswith("/models"):
             with contextlib.suppress(HopFault):
                 self.origins.remember(tokens("responses", self._json(response)), step.hop.origin)
 
@@ -210,7 +210,9 @@ class Exchange:
         caller: Mode = self.call.format or "chat"
         learn = partial(self._learn, step.hop.origin, mode)
         if mode == caller:
-            return Relay(mode, caller, response.headers, None, learn)
+            answers = (self.call.body or {}).get("n")
+            choices = answers if isinstance(answers, int) else 1
+            return Relay(mode, caller, response.headers, None, learn, choices=choices)
         bridge = STREAMS[mode, caller](self._usage)
         self.trail.losses.append(bridge.losses)
         return Relay(mode, caller, response.headers, bridge, learn, self._learn_made)
@@ -236,6 +238,11 @@ class Exchange:
     # --- both
 
     def _answered(self, step: Send, response: httpx2.Response) -> None:
+        if step.hop.only_after is not None and self.call.format is not None:
+            # The hop took the request only without them, so the next turn does not ask again.
+            state = seals(self.call.format, self.call.body or {})
+            unknown = [seal.token for seal in state if not seal.holds and self.origins.of(seal.token) is None]
+            self.origins.remember(unknown, NOBODY)
         self.trail.losses.insert(0, step.hop.losses)
         self.trail.answered(step, response.status_code, request_id(response.headers))
 

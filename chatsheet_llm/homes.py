@@ -9,9 +9,13 @@ from urllib.parse import unquote
 from typing_extensions import Self
 
 from chatsheet_llm.formats.state import Seal, seals
-from chatsheet_llm.origins import Origins
+from chatsheet_llm.origins import NOBODY, Origins
 from chatsheet_llm.route import Mode
 
+_LABELS = frozenset({"metadata", "attributes", "litellm_metadata"})
+"""Fields in which an id is the caller's own note."""
+_KEEPS_NOTHING = ("/embeddings", "/moderations", "/models")
+"""Paths that go on from nothing: what is named there is a model, or only looks like an id."""
 READ_AS_RESPONSES = ("/responses/compact", "/responses/input_tokens")
 """Paths that are passed through and whose bodies hold what a Responses request holds."""
 
@@ -59,11 +63,14 @@ class Homes:
         """Return them for a request: from its body, or, where it is passed through, from every id that is known."""
         if caller is not None:
             return cls(seals(caller, body or {}), origins, endpoints)
-        found = [Seal((), unquote(name), None, holds=True) for name in path.strip("/").split("/")[1:]]
-        found += list(_named(body or {}, ()))
+        if origins is None or path.startswith(_KEEPS_NOTHING):
+            return cls((), origins, endpoints)
+        found = list(_named(body or {}, ()))
         if path.startswith(READ_AS_RESPONSES):
             found += seals("responses", body or {})
-        known = [seal for seal in found if origins is not None and origins.of(seal.token) is not None]
+        known = [seal for seal in found if origins.of(seal.token) not in (None, NOBODY)]
+        named = [Seal((), unquote(name), None, holds=True) for name in path.strip("/").split("/")[1:]]
+        known += [seal for seal in named if origins.of(seal.token) is not None]
         return cls([Seal(seal.at, seal.token, None, holds=True) for seal in known], origins, endpoints)
 
     def foreign(self, mode: Mode | None, origin: str, *, guess: bool = True) -> list[Seal]:
@@ -91,7 +98,8 @@ def _named(node: object, at: tuple[str | int, ...]) -> Iterator[Seal]:
     """Every text of a body that stands where an id stands."""
     if isinstance(node, Mapping):
         for name, value in node.items():
-            yield from _named(value, (*at, str(name)))
+            if name not in _LABELS:
+                yield from _named(value, (*at, str(name)))
     elif isinstance(node, (list, tuple)):
         for index, value in enumerate(node):
             yield from _named(value, (*at, index))

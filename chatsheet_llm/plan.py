@@ -185,6 +185,9 @@ class _Plan:
         state = self._retry_state(failure)
         stops = self.policy.stop(state)
         if not stops and (other := self._other_form(hop, failure)) is not None and self.domains.enter(other):
+            # It starts anew: what the hop has refused is no trouble of its own.
+            seen.failures.pop()
+            seen.on_hop[hop.name] -= 1
             return other
         if row.move == "none" or stops:
             raise self.gave_up()
@@ -235,7 +238,10 @@ class _Plan:
         closed = [
             (hop, why, max(0.0, self.domains.reopens_at(hop) - self.clock()))
             for hop in self.hops
-            if hop.name not in tried and not self.domains.permits(hop) and (why := self.domains.why(hop)) is not None
+            if hop.only_after is None
+            and hop.name not in tried
+            and not self.domains.permits(hop)
+            and (why := self.domains.why(hop)) is not None
         ]
         failures = self.seen.failures or [why for _, why, _ in closed]
         if self.clock() >= self.deadline_at or not failures:
@@ -271,7 +277,7 @@ class _Plan:
 
     def _other_form(self, hop: Hop, failure: Failure) -> Hop | None:
         """The same hop as it is to be asked after just this fault, once; the provider has done no work yet."""
-        if hop.only_after is not None:
+        if hop.only_after is not None or failure.send_state != "rejected":
             return None
         forms = (other for other in self.hops if (other.surface, other.only_after) == (hop.surface, failure.fault))
         return next(forms, None)

@@ -18,7 +18,7 @@ from typing_extensions import Self
 from chatsheet_llm.classify import Failure, classify_event, classify_exception, event_error
 from chatsheet_llm.formats import FormatError, StreamBridge
 from chatsheet_llm.formats.sse import DONE, Decoder, Event, encode
-from chatsheet_llm.formats.watch import WATCHES
+from chatsheet_llm.formats.watch import WATCHES, ChatWatch
 from chatsheet_llm.network import limit
 from chatsheet_llm.route import Mode
 
@@ -62,6 +62,8 @@ class Relay:
         bridge: StreamBridge | None,
         learn: Callable[[Mapping[str, object]], None] | None = None,
         learn_made: Callable[[Mapping[str, object]], None] | None = None,
+        *,
+        choices: int = 1,
     ) -> None:
         self.committed = False
         self._mode = mode
@@ -71,7 +73,7 @@ class Relay:
         self._learn = learn
         self._learn_made = learn_made
         self._decoder = Decoder()
-        self._watch = WATCHES[mode]()
+        self._watch = ChatWatch(choices) if mode == "chat" else WATCHES[mode]()
         self._bare_failure = False
         self._events = 0
         self._late: HopFault | None = None

@@ -451,3 +451,16 @@ def test_a_missing_path_says_nothing_of_the_others() -> None:
 )
 def test_requests_that_do_something_elsewhere_are_known(body: Mapping[str, object] | None, effects: bool) -> None:
     assert Call("post", "/responses", "responses", body, False).side_effects is effects
+
+
+@pytest.mark.parametrize(
+    ("base", "deployment", "kept"),
+    [("claude-sonnet-4-5", "sonnet-prod", True), ("claude-opus-5", "claude-sonnet-4-5", False), (None, "mine", False)],
+)
+def test_what_a_model_takes_is_told_by_its_base_model(base: str | None, deployment: str, kept: bool) -> None:
+    spec = ModelSpec("fast", base_model=base, deployments={"anthropic": deployment})
+    found = asked(chat("fast", temperature=0.2), ["anthropic"], models=[spec], on_loss="drop")
+
+    assert found.hops[0].body is not None
+    assert found.hops[0].body["model"] == deployment
+    assert ("temperature" in found.hops[0].body) == kept

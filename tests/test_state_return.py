@@ -231,3 +231,48 @@ def test_what_is_in_use_is_not_forgotten_first() -> None:
     memory.remember(["new"], "a")
 
     assert [memory.of(token) for token in ("used", "idle", "new")] == ["a", None, "a"]
+
+
+def test_an_id_in_a_label_pins_nothing(box: Sandbox) -> None:
+    with client_for(box) as client:
+        made = client.with_chain("azure/chat").responses.create(model="gpt-5", input="hello there")
+        planned = client.plan(path="/embeddings", model="e", input="x", metadata={"trace_id": made.id})
+        labelled = client.plan(path="/vector_stores", metadata={"response_id": made.id})
+
+    assert [hop.name for hop in planned.hops] == ["litellm", "azure"]
+    assert [hop.name for hop in labelled.hops] == ["litellm"]
+
+
+def test_a_model_s_name_is_nobody_s_state(box: Sandbox) -> None:
+    with client_for(box) as client:
+        client.models.retrieve("gpt-5")
+
+        assert client.with_chain("azure").models.retrieve("gpt-5").id == "gpt-5"
+
+
+def test_results_that_others_could_have_read_keep_a_call_with_their_maker(box: Sandbox) -> None:
+    call = {"type": "mcp_call", "id": "mcp_1", "name": "f", "arguments": "{}", "server_label": "s", "output": "42"}
+    with client_for(box) as client:
+        client._core.origins.remember(["mcp_1"], client._core.endpoints["azure"].origin)
+        planned = client.plan(path="/responses", model="gpt-5", input=[USER, call, USER])
+
+    assert [hop.name for hop in planned.hops] == ["azure/responses"]
+
+
+def test_what_follows_refused_state_is_told_for_what_it_is(box: Sandbox) -> None:
+    output = elsewhere(box, "azure/responses")
+    box.inject("litellm", "400:invalid_encrypted_content", times=1)
+    with client_for(box, "litellm/responses") as client:
+        box.inject("litellm", "503")
+        with pytest.raises(errors.OverloadedError):
+            thinking(client, [USER, *output, USER])
+
+
+def test_refused_state_is_not_offered_again(box: Sandbox) -> None:
+    output = elsewhere(box, "azure/responses")
+    with client_for(box, "litellm/responses") as client:
+        first = thinking(client, [USER, *output, USER])
+        second = thinking(client, [USER, *output, USER])
+
+    assert way(route_of(first)) == "litellm/responses 400 -> litellm/responses 200"
+    assert way(route_of(second)) == "litellm/responses 200"

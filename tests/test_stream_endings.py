@@ -150,3 +150,13 @@ def test_the_pieces_of_a_long_event_are_joined_once() -> None:
     assert len(decoder._pieces) == 100
     assert [event.data for event in decoder.feed(b"\n\n")] == ["x" + "data: x" * 99]
     assert not decoder.half
+
+
+def test_a_stream_of_several_answers_is_whole_when_all_have_ended() -> None:
+    first = b'data: {"choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": "stop"}]}\n\n'
+    made = streams.Relay("chat", "chat", {}, None, choices=2)
+    made.feed(first)
+
+    assert not made.whole
+    made.feed(first.replace(b'"index": 0', b'"index": 1'))
+    assert made.whole

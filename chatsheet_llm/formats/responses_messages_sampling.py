@@ -11,8 +11,11 @@ _TAKES = frozenset({"3", "3-5", "3-7", "4", "4-0", "4-1", "4-5"})
 _TAKES_ONE = frozenset({"4-1", "4-5"})
 """Those that refuse both at once (SalesforceAIResearch/MCP-Universe#49: since Opus 4.1)."""
 
-_NAME = re.compile(r"claude-(?:(\d(?:-\d)?)-[a-z]+|[a-z]+-(\d(?:-\d)?))(?:-latest|[-@]\d{8})?")
-"""A model's name with its version, which older ones have in front of the family."""
+_NAME = re.compile(
+    r"(?:[a-z]{2,6}\.)?(?:anthropic\.)?claude-(?:(\d(?:[.-]\d)?)-[a-z]+|[a-z]+-(\d(?:[.-]\d)?))"
+    r"(?:-latest|[-@]\d{8})?(?:-v\d+(?::\d+)?)?"
+)
+"""A model's name with its version, which older ones have in front of the family; some clouds put more around it."""
 
 
 def refused(name: str, value: object, body: Mapping[str, object]) -> str | None:
@@ -40,7 +43,12 @@ def by_budget(body: Mapping[str, object]) -> bool:
 def _version(model: object) -> str | None:
     # A gateway has the provider in front of the name.
     found = _NAME.fullmatch(model.rpartition("/")[2]) if isinstance(model, str) else None
-    return found and (found[1] or found[2])
+    return found and (found[1] or found[2]).replace(".", "-")
+
+
+def is_claude(model: object) -> bool:
+    """Whether a name is one of Claude's models, so that its version is known."""
+    return _version(model) is not None
 
 
 def _thinks(reasoning: object) -> bool:

@@ -30,9 +30,13 @@ class Watch(Protocol):
 
 
 class ChatWatch:
-    """Chat Completions chunks, Azure's included: no choices, a choice without delta, a filter note after the stop."""
+    """Chat Completions chunks, Azure's included: no choices, a choice without delta, a filter note after the stop.
 
-    def __init__(self) -> None:
+    ``choices`` is how many answers were asked for: as many must have ended.
+    """
+
+    def __init__(self, choices: int = 1) -> None:
+        self._asked = choices
         self.whole = False
         self.text: list[str] = []
         self._open: set[str] = set()
@@ -58,7 +62,7 @@ class ChatWatch:
                     content = True
             if choice.get("finish_reason"):
                 self._finished.add(index)
-        self.whole = bool(self._finished) and self._open <= self._finished
+        self.whole = len(self._finished) >= max(self._asked, 1) and self._open <= self._finished
         return "content" if content else "end" if self.whole else "preamble"
 
     def done(self) -> None:
