@@ -40,7 +40,8 @@ def _chat_said(body: Json) -> Said:
     calls = [(call["id"], call[call["type"]]) for call in message.get("tool_calls") or []]
     legacy = [("", message["function_call"])] if message.get("function_call") else []
     usage = body.get("usage") or {}
-    finish = choice.get("finish_reason")
+    details = choice.get("finish_details") or {}
+    finish = choice.get("finish_reason") or {"max_tokens": "length"}.get(details.get("type"))
     if finish == "function_call" or (finish == "stop" and (calls or legacy)):
         # A forced call ends with ``stop`` in Chat alone.
         finish = "tool_calls"

@@ -305,15 +305,16 @@ def _compare(tally: Tally, name: str, before: Said, after: Said, losses: Sequenc
 
 
 _TOLD = {
-    "text": ("choices", "output", "content"),
-    "calls": ("choices", "output", "content"),
-    "finish": ("choices", "output", "content", "stop_reason", "incomplete_details", "stop_details"),
-    "usage": ("usage",),
+    "text": re.compile(r"choices\[[1-9]"),
+    "calls": re.compile(r"choices\[[1-9]"),
+    "finish": re.compile(r"stop_reason|incomplete_details|stop_details|.*finish_reason|.*refusal"),
+    "usage": re.compile(r"usage"),
 }
+"""Where a loss must stand that tells of another text, other calls, another end or other counts."""
 
 
 def _told(what: str, losses: Iterable[Loss]) -> bool:
-    return any(loss.path.startswith(_TOLD[what]) for loss in losses)
+    return any(_TOLD[what].match(loss.path) for loss in losses)
 
 
 # --- beside LiteLLM's bridge ------------------------------------------------------------------------------------------
@@ -415,7 +416,7 @@ def page(counts: Mapping[tuple[str, Mode, Mode], Tally]) -> str:
             )
         )  # fmt: skip
     parts.append("## Losses by reason\n\nWhere it stood, why it has no place, and in how many records.\n")
-    for what in ("requests", "replies"):
+    for what in ("requests", "replies", "streams"):
         for one, other in PAIRS:
             reasons = counts[what, one, other].reasons
             if reasons:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from chatsheet_llm.formats.errors import FormatError, elements, mapping, named, objects, string
+from chatsheet_llm.formats.ledger import is_nothing
 from chatsheet_llm.formats.seals import REASONING_BREAK
 from chatsheet_llm.formats.shapes import integer, says_something
 from chatsheet_llm.formats.tables import (
@@ -67,10 +68,12 @@ def responses_to_chat(reply: Mapping[str, object]) -> tuple[dict[str, object], l
         completion["moderation"] = _moderation(mapping(reply["moderation"], "moderation"))
     if isinstance(reply.get("usage"), Mapping):
         completion["usage"] = _usage(mapping(reply["usage"], "usage"), losses)
-    attached = {name: value for name, value in fields.items() if says_something(value)}
+    # Zeros and refusals to say are attached as well, but listed only where something is said.
+    attached = {name: value for name, value in fields.items() if not is_nothing(value)}
     if attached:
         completion["response_fields"] = attached
-        losses += [Loss("chat", name, f"attached as response_fields[{name!r}]") for name in attached]
+        said = [name for name, value in attached.items() if says_something(value)]
+        losses += [Loss("chat", name, f"attached as response_fields[{name!r}]") for name in said]
     completion["response_id"] = reply.get("id")
     completion["response_status"] = status
     return completion, losses

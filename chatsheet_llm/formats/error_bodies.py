@@ -1,7 +1,7 @@
 """Error bodies and error events of one format in another.  Judges no error: whose fault it is, is decided elsewhere.
 
 Chat and Responses share OpenAI's envelope, ``{"error": {message, type, param, code}}``; Messages has its own,
-``{"type": "error", "error": {type, message}, "request_id"}``.  Every field of the provider's comes along.
+``{"type": "error", "error": {type, message}, "request_id"}``.  Every field of a provider's error comes along.
 """
 
 from __future__ import annotations

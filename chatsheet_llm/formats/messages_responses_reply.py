@@ -85,8 +85,8 @@ def responses_to_messages_reply(reply: Mapping[str, object]) -> tuple[dict[str, 
     if known is None:
         late["service_tier"] = tier
     message["usage"] = _usage(reply.get("usage"), known, ledger)
-    late = {name: value for name, value in late.items() if says_something(value) or name == "incomplete_details"}
-    for name in late:
+    late = {name: value for name, value in late.items() if not is_nothing(value) or name == "incomplete_details"}
+    for name in (name for name, value in late.items() if says_something(value) or name == "incomplete_details"):
         at = "incomplete_details.reason" if name == "incomplete_details" else name
         ledger.lose(at, f"Messages has no place for it, attached as response_fields[{name!r}]")
     if late or fields:

@@ -115,6 +115,12 @@ class _Answer:
         reason, path = choice.get("finish_reason") or None, f"{at}.finish_reason"
         if reason is not None and not isinstance(reason, str):
             raise FormatError(path, f"must be a string, not {named(reason)}")
+        # Vision previews told it here alone, as recorded.
+        details = choice.get("finish_details")
+        if reason is None and isinstance(details, Mapping) and details.get("type") == "max_tokens":
+            reason = "length"
+        elif reason is None:
+            self.ledger.lose(path, "it did not come, so the answer is taken for a whole one")
         incomplete = None if reason is None else FINISH_REASONS.get(reason, reason)
         self.response["status"] = "completed" if incomplete is None else "incomplete"
         if incomplete is not None:

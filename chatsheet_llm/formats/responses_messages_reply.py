@@ -237,6 +237,7 @@ def _annotation(citation: Mapping[str, object], end: int, path: str, ledger: Led
 def _incomplete_reason(stop_reason: object, ledger: Ledger) -> str | None:
     """Why the answer is not whole; None where it is, or where nothing was said."""
     if stop_reason is None:
+        ledger.lose("stop_reason", "it did not come, so the answer is taken for a whole one")
         return None
     if not isinstance(stop_reason, str):
         raise FormatError("stop_reason", f"must be a string, not {named(stop_reason)}")

@@ -229,7 +229,7 @@ def test_usage_keeps_every_count_and_invents_none(usage, counted):
     assert (found and tuple(found.get(name) for name in names)) == counted
 
 
-def test_a_reply_field_without_a_place_is_attached_when_it_says_something():
+def test_a_reply_field_without_a_place_is_attached_and_listed_when_it_says_something():
     filters = [{"blocked": False, "content_filter_results": {"hate": {"severity": "safe"}}}]
     completion, lost = bridge(
         message(text("a")),
@@ -243,6 +243,7 @@ def test_a_reply_field_without_a_place_is_attached_when_it_says_something():
 
     assert completion["response_fields"] == {
         "content_filters": filters,
+        "tool_usage": {"web_search": {"num_requests": 0}},
         "service_tier": "ultrafast",
         "brand_new": {"a": 1},
     }

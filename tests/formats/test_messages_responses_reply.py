@@ -314,7 +314,12 @@ def test_reply_fields_without_a_place_are_attached_and_listed_unless_they_repeat
 
     message, losses = responses_to_messages_reply(reply(**fields, tool_usage={"web": 0}, container={"id": "c"}))
 
-    assert message["response_fields"] == {"created_at": 5, "metadata": {"a": "b"}}
+    assert message["response_fields"] == {
+        "created_at": 5,
+        "metadata": {"a": "b"},
+        "content_filters": [{"blocked": False}],
+        "tool_usage": {"web": 0},
+    }
     assert message["container"] == {"id": "c"}
     assert [loss.path for loss in losses] == ["metadata"]
 

@@ -105,7 +105,6 @@ def test_a_plain_answer_is_a_plain_response():
         ("stop", "completed", None),
         ("tool_calls", "completed", None),
         ("function_call", "completed", None),
-        (None, "completed", None),
         ("length", "incomplete", {"reason": "max_output_tokens"}),
         ("content_filter", "incomplete", {"reason": "content_filter"}),
     ],
@@ -117,7 +116,22 @@ def test_a_finish_reason_is_a_status(reason, status, details):
     assert response["output"][0]["status"] == status
 
 
-@pytest.mark.parametrize("reason", ["end_turn", "eos", "eos_token", "stop_sequence", ""])
+@pytest.mark.parametrize("reason", [None, ""])
+def test_an_answer_that_does_not_say_why_it_ended_is_taken_for_whole_and_listed(reason):
+    response, lost = bridge({"content": "A"}, reason)
+
+    assert (response["status"], lost) == ("completed", ["choices[0].finish_reason"])
+
+
+def test_what_vision_previews_said_of_a_cut_answer_is_heard():
+    given = completion({"content": "A"}, None)
+    given["choices"][0]["finish_details"] = {"type": "max_tokens"}
+    response, _ = chat_to_responses_reply(given)
+
+    assert (response["status"], response["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
+
+
+@pytest.mark.parametrize("reason", ["end_turn", "eos", "eos_token", "stop_sequence"])
 def test_what_other_servers_call_a_stop_is_one(reason):
     response, lost = bridge({"content": "A"}, reason)
 
@@ -488,7 +502,8 @@ def said(reply):
         # It has no id, and comes back as a tool call.
         calls = [(f"call_{reply['id']}_0", legacy["name"], legacy["arguments"])]
     # A forced call ends with "stop", which a Response tells no different from one that the model chose.
-    reason = "tool_calls" if calls else choice.get("finish_reason") or "stop"
+    cut = (choice.get("finish_details") or {}).get("type") == "max_tokens"
+    reason = "tool_calls" if calls else choice.get("finish_reason") or ("length" if cut else "stop")
     texts = [message.get(name) or None for name in ("content", "refusal", "reasoning_content")]
     return texts, calls, reason, reply["model"], reply["created"]
 

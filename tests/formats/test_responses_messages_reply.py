@@ -236,7 +236,7 @@ STOPS = {
     "compaction": ("incomplete", "compaction", None, ["stop_reason"]),
     "tool_use": ("completed", None, "tool_use", ["stop_reason"]),
     "stop_sequence": ("completed", None, "stop_sequence", ["stop_reason"]),
-    None: ("completed", None, None, []),
+    None: ("completed", None, None, ["stop_reason"]),
 }
 
 
@@ -393,7 +393,7 @@ def test_a_message_of_the_barest_kind_is_a_response():
     response, losses = messages_to_responses_reply({"content": []})
     Response.model_validate(response)
 
-    assert losses == []
+    assert [loss.path for loss in losses] == ["stop_reason"]
     assert (response["id"], response["model"], response["created_at"], response["usage"]) == ("", "", 0, None)
 
 
