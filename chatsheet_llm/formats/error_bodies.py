@@ -83,15 +83,19 @@ def bridge_error_event(event: Mapping[str, object], source: Mode, caller: Mode) 
     if source == caller:
         return dict(event)
     error = _error_of(event)
+    beside: Object = {"request_id": event["request_id"]} if source == "messages" and event.get("request_id") else {}
     if source == "messages":
         error = _openai(error)
     if caller == "messages":
         return {"type": "error", "error": _anthropic(error, None)}
     if caller == "chat":
-        return {"error": dict(error)}
+        return {"error": dict(error), **beside}
     message, code, param = _text(error.get("message")), error.get("code") or error.get("type"), error.get("param")
     rest = {name: value for name, value in error.items() if name not in ("message", "code", "param", "type")}
-    return {"type": "error", "code": code, "message": message, "param": param, "sequence_number": 0, **rest}
+    if error.get("type") not in (None, code):
+        # The event's own type is in the way.
+        rest["error_type"] = error["type"]
+    return {"type": "error", "code": code, "message": message, "param": param, "sequence_number": 0, **rest, **beside}
 
 
 def _error_of(event: Mapping[str, object]) -> Mapping[str, object]:

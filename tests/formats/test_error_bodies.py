@@ -104,3 +104,11 @@ def test_every_recorded_error_survives_the_way_there_and_back():
         assert body.get("request_id") == back.get("request_id")
 
     assert checked > 50
+
+
+def test_an_error_event_keeps_its_type_and_the_id_of_its_request():
+    event = {**EVENTS["messages"], "request_id": "req_1"}
+    told = bridge_error_event(event, "messages", "responses")
+
+    assert (told["code"], told["error_type"], told["request_id"]) == ("server_error", "api_error", "req_1")
+    assert bridge_error_event(event, "messages", "chat")["request_id"] == "req_1"
