@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from chatsheet_llm.formats.chat_responses_input import messages_to_input
 from chatsheet_llm.formats.chat_responses_parts import lose_rest
 from chatsheet_llm.formats.errors import FormatError, mapping, named, objects, string
 from chatsheet_llm.formats.ledger import Ledger, Object
+from chatsheet_llm.formats.request import Converter, Request
 from chatsheet_llm.formats.shapes import place
 from chatsheet_llm.formats.tables import CHAT_PARAMETERS, LEAST_TOKENS, Rule
 from chatsheet_llm.route import Loss
@@ -35,54 +35,33 @@ def chat_to_responses(
     """
     if "messages" not in body:
         raise FormatError("messages", "is missing")
-    result: dict[str, object] = {}
-    ledger = Ledger("responses")
-    for name, value in body.items():
-        rule = CHAT_PARAMETERS.get(name)
-        if name != "messages" and (value is None or (rule is not None and value in rule.neutral)):
-            continue
-        if rule is None:
-            ledger.lose(name, f"{name!r} is not a Chat Completions parameter, its meaning is unknown")
-        elif rule.pivot and places is not None:
-            place(result, rule.pivot, value)
-        elif rule.how == "loss":
-            ledger.lose(name, rule.reason, minor=rule.minor)
-        elif rule.how == "place":
-            place(result, rule.target, value)
-        else:
-            _CONVERTERS[name](_Request(body, result, ledger, places), value)
-        if places is not None and rule is not None and rule.target:
-            places.setdefault(rule.target, name)
-    result.setdefault("store", False)
-    return result, ledger.losses
+    on = Request(body, Ledger("responses"), places)
+    on.walk(CHAT_PARAMETERS, _CONVERTERS, api="Chat Completions", required="messages")
+    if places is not None:
+        for name in body:
+            rule = CHAT_PARAMETERS.get(name)
+            if rule is not None and rule.target:
+                places.setdefault(rule.target, name)
+    on.result.setdefault("store", False)
+    return on.result, on.ledger.losses
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What a converter reads and writes."""
-
-    body: Mapping[str, object]
-    result: dict[str, object]
-    ledger: Ledger
-    places: dict[str, str] | None
-
-
-def _messages(on: _Request, value: object) -> None:
+def _messages(on: Request, value: object) -> None:
     on.result["input"] = messages_to_input(value, ledger=on.ledger, places=on.places)
 
 
-def _max_tokens(on: _Request, value: object) -> None:
+def _max_tokens(on: Request, value: object) -> None:
     if on.body.get("max_completion_tokens") in (None, value):
         _limit(on, "max_tokens", value)
     else:
         on.ledger.lose("max_tokens", "max_completion_tokens asks for another limit, and there is one")
 
 
-def _max_completion_tokens(on: _Request, value: object) -> None:
+def _max_completion_tokens(on: Request, value: object) -> None:
     _limit(on, "max_completion_tokens", value)
 
 
-def _limit(on: _Request, name: str, value: object) -> None:
+def _limit(on: Request, name: str, value: object) -> None:
     """Place the limit.  One that is too small for Responses may be right for the format behind a pivot."""
     if on.places is not None:
         on.places["max_output_tokens"] = name
@@ -92,21 +71,21 @@ def _limit(on: _Request, name: str, value: object) -> None:
     on.result["max_output_tokens"] = value
 
 
-def _logprobs(on: _Request, value: object) -> None:
+def _logprobs(on: Request, value: object) -> None:
     del value
     on.result["include"] = ["message.output_text.logprobs"]
     if on.places is not None:
         on.places["include[0]"] = "logprobs"
 
 
-def _top_logprobs(on: _Request, value: object) -> None:
+def _top_logprobs(on: Request, value: object) -> None:
     if on.body.get("logprobs"):
         on.result["top_logprobs"] = value
     elif value:
         on.ledger.lose("top_logprobs", "needs logprobs: true, as it does in Chat Completions")
 
 
-def _stream_options(on: _Request, value: object) -> None:
+def _stream_options(on: Request, value: object) -> None:
     options = mapping(value, "stream_options")
     if options.get("include_obfuscation") is not None:
         on.result["stream_options"] = {"include_obfuscation": options["include_obfuscation"]}
@@ -114,7 +93,7 @@ def _stream_options(on: _Request, value: object) -> None:
     on.ledger.rest(options, {"include_usage", "include_obfuscation"}, "stream_options")
 
 
-def _response_format(on: _Request, value: object) -> None:
+def _response_format(on: Request, value: object) -> None:
     given = mapping(value, "response_format")
     kind = given.get("type")
     if kind in ("text", "json_object"):
@@ -135,7 +114,7 @@ def _response_format(on: _Request, value: object) -> None:
         on.ledger.lose("response_format", f"Responses has no format {named(kind)}")
 
 
-def _tools(on: _Request, value: object) -> None:
+def _tools(on: Request, value: object) -> None:
     for path, tool in objects(value, "tools"):
         kind = tool.get("type")
         convert = _TOOLS.get(kind) if isinstance(kind, str) else None
@@ -148,7 +127,7 @@ def _tools(on: _Request, value: object) -> None:
     on.result.setdefault("tools", [])
 
 
-def _functions(on: _Request, value: object) -> None:
+def _functions(on: Request, value: object) -> None:
     if value:
         on.ledger.lose("functions", "they become tools, so a call comes back as tool_calls")
     for path, function in objects(value, "functions"):
@@ -159,7 +138,7 @@ def _functions(on: _Request, value: object) -> None:
         on.result["parallel_tool_calls"] = False
 
 
-def _add_tool(on: _Request, tool: Object, path: str) -> None:
+def _add_tool(on: Request, tool: Object, path: str) -> None:
     known = on.result.setdefault("tools", [])
     assert isinstance(known, list)
     if on.places is not None:
@@ -198,7 +177,7 @@ def _custom_tool(ledger: Ledger, custom: Mapping[str, object], path: str) -> Obj
     return flat
 
 
-def _tool_choice(on: _Request, value: object) -> None:
+def _tool_choice(on: Request, value: object) -> None:
     if on.places is not None:
         on.places["tool_choice"] = "tool_choice"
     if not isinstance(value, Mapping):
@@ -232,7 +211,7 @@ def _tool_name(ledger: Ledger, choice: Mapping[str, object], path: str) -> Objec
     return {"type": kind, "name": string(tool, "name", f"{path}.{kind}")}
 
 
-def _function_call(on: _Request, value: object) -> None:
+def _function_call(on: Request, value: object) -> None:
     if on.body.get("tool_choice") is not None:
         on.ledger.lose("function_call", "tool_choice is set as well, and there is one choice")
     elif isinstance(value, Mapping):
@@ -247,7 +226,7 @@ _TOOLS: Mapping[str, Callable[[Ledger, Mapping[str, object], str], Object]] = {
     "custom": _custom_tool,
 }
 
-_CONVERTERS: Mapping[str, Callable[[_Request, object], None]] = {
+_CONVERTERS: Mapping[str, Converter] = {
     "function_call": _function_call,
     "functions": _functions,
     "logprobs": _logprobs,

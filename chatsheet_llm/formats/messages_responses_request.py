@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from chatsheet_llm.formats.errors import FormatError, mapping, named, objects, string
-from chatsheet_llm.formats.ledger import Ledger, Object, is_nothing
+from chatsheet_llm.formats.ledger import Ledger, Object
 from chatsheet_llm.formats.messages_responses_input import messages_to_input
 from chatsheet_llm.formats.messages_responses_parts import lose_rest
 from chatsheet_llm.formats.messages_responses_tables import (
@@ -22,6 +21,7 @@ from chatsheet_llm.formats.messages_responses_tables import (
     THINKING,
     TOOL_CHOICES,
 )
+from chatsheet_llm.formats.request import Converter, Request
 from chatsheet_llm.route import Loss
 
 SCHEMA_NAME = "response_format"
@@ -56,45 +56,12 @@ def messages_to_responses(
     """
     if "messages" not in body:
         raise FormatError("messages", "is missing")
-    on = _Request(body, {}, Ledger("responses"), places)
-    for name, value in body.items():
-        rule = MESSAGES_PARAMETERS.get(name)
-        if name != "messages" and (value is None or (rule is not None and value in rule.neutral)):
-            continue
-        if rule is None:
-            on.ledger.lose(name, f"{name!r} is not a Messages parameter, its meaning is unknown")
-        elif rule.pivot and places is not None:
-            on.place(rule.pivot, value, name)
-        elif rule.how == "loss":
-            if not is_nothing(value):
-                on.ledger.lose(name, rule.reason, minor=rule.minor)
-        elif rule.how == "place":
-            on.place(rule.target, value, name)
-        else:
-            _CONVERTERS[name](on, value)
+    on = Request(body, Ledger("responses"), places)
+    on.walk(MESSAGES_PARAMETERS, _CONVERTERS, api="Messages", required="messages")
     on.result["store"] = False
     if places is None and _reasons(body, on.result):
         on.result["include"] = [SEALS]
     return on.result, on.ledger.losses
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What a converter reads and writes."""
-
-    body: Mapping[str, object]
-    result: dict[str, object]
-    ledger: Ledger
-    places: dict[str, str] | None
-
-    def place(self, target: str, value: object, source: str) -> None:
-        """Put a value where it belongs, and remember where it stood."""
-        parent, _, name = target.rpartition(".")
-        holder = self.result.setdefault(parent, {}) if parent else self.result
-        assert isinstance(holder, dict)
-        holder[name] = value
-        if self.places is not None:
-            self.places[target] = source
 
 
 def _reasons(body: Mapping[str, object], result: Mapping[str, object]) -> bool:
@@ -113,12 +80,12 @@ def _kind(value: object) -> object:
     return value.get("type") if isinstance(value, Mapping) else None
 
 
-def _cache_control(on: _Request, value: object) -> None:
+def _cache_control(on: Request, value: object) -> None:
     del value
     on.ledger.lose("cache_control", "a hint about cost: Responses marks the end of a prompt by itself", minor=True)
 
 
-def _max_tokens(on: _Request, value: object) -> None:
+def _max_tokens(on: Request, value: object) -> None:
     if value == 0:
         on.ledger.lose("max_tokens", "0 asks to fill the cache and for no answer, and Responses always answers")
     elif on.places is None and isinstance(value, int) and value < LEAST_TOKENS:
@@ -127,19 +94,19 @@ def _max_tokens(on: _Request, value: object) -> None:
         on.place("max_output_tokens", value, "max_tokens")
 
 
-def _messages(on: _Request, value: object) -> None:
+def _messages(on: Request, value: object) -> None:
     on.result["input"] = messages_to_input(value, on.body.get("system"), on.ledger, on.places)
     if on.places is not None:
         on.places["input"] = "messages"
 
 
-def _system(on: _Request, value: object) -> None:
+def _system(on: Request, value: object) -> None:
     # A list of blocks is the first message of the input.
     if not isinstance(value, (list, tuple)):
         on.place("instructions", string(on.body, "system", ""), "system")
 
 
-def _metadata(on: _Request, value: object) -> None:
+def _metadata(on: Request, value: object) -> None:
     given = mapping(value, "metadata")
     user = given.get("user_id")
     if isinstance(user, str) and len(user) > LONGEST_USER:
@@ -151,7 +118,7 @@ def _metadata(on: _Request, value: object) -> None:
     lose_rest(on.ledger, given, "metadata", "metadata")
 
 
-def _service_tier(on: _Request, value: object) -> None:
+def _service_tier(on: Request, value: object) -> None:
     tier = SERVICE_TIERS.get(value) if isinstance(value, str) else None
     if tier is None:
         on.ledger.lose("service_tier", f"Responses has no service tier for {named(value)}")
@@ -159,7 +126,7 @@ def _service_tier(on: _Request, value: object) -> None:
         on.place("service_tier", tier, "service_tier")
 
 
-def _thinking(on: _Request, value: object) -> None:
+def _thinking(on: Request, value: object) -> None:
     given = mapping(value, "thinking")
     kind = given.get("type")
     if not isinstance(kind, str) or kind not in THINKING:
@@ -177,7 +144,7 @@ def _thinking(on: _Request, value: object) -> None:
     lose_rest(on.ledger, given, "thinking_config", "thinking")
 
 
-def _output_config(on: _Request, value: object) -> None:
+def _output_config(on: Request, value: object) -> None:
     given = mapping(value, "output_config")
     if given.get("effort") is not None:
         if _kind(on.body.get("thinking")) == "disabled":
@@ -189,7 +156,7 @@ def _output_config(on: _Request, value: object) -> None:
     lose_rest(on.ledger, given, "output_config", "output_config")
 
 
-def _output_format(on: _Request, value: object) -> None:
+def _output_format(on: Request, value: object) -> None:
     """The old name of ``output_config.format``."""
     config = on.body.get("output_config")
     other = config.get("format") if isinstance(config, Mapping) else None
@@ -199,7 +166,7 @@ def _output_format(on: _Request, value: object) -> None:
         on.ledger.lose("output_format", "output_config asks for another format, and there is one")
 
 
-def _format(on: _Request, value: object, path: str) -> None:
+def _format(on: Request, value: object, path: str) -> None:
     given = mapping(value, path)
     kind = given.get("type")
     if kind != "json_schema":
@@ -212,7 +179,7 @@ def _format(on: _Request, value: object, path: str) -> None:
     lose_rest(on.ledger, given, "json_schema", path)
 
 
-def _tools(on: _Request, value: object) -> None:
+def _tools(on: Request, value: object) -> None:
     kept: list[Object] = []
     for path, tool in objects(value, "tools"):
         if not _is_custom(tool):
@@ -245,7 +212,7 @@ def _function(ledger: Ledger, tool: Mapping[str, object], path: str) -> Object:
     return flat
 
 
-def _tool_choice(on: _Request, value: object) -> None:
+def _tool_choice(on: Request, value: object) -> None:
     given = mapping(value, "tool_choice")
     kind = given.get("type")
     if kind == "tool":
@@ -259,7 +226,7 @@ def _tool_choice(on: _Request, value: object) -> None:
     lose_rest(on.ledger, given, "tool_choice", "tool_choice")
 
 
-def _named_tool(on: _Request, name: str) -> None:
+def _named_tool(on: Request, name: str) -> None:
     tools = on.body.get("tools")
     hosted = [tool for _, tool in objects([] if tools is None else tools, "tools") if not _is_custom(tool)]
     if any(tool.get("name") == name for tool in hosted):
@@ -268,7 +235,7 @@ def _named_tool(on: _Request, name: str) -> None:
         on.place("tool_choice", {"type": "function", "name": name}, "tool_choice")
 
 
-_CONVERTERS: Mapping[str, Callable[[_Request, object], None]] = {
+_CONVERTERS: Mapping[str, Converter] = {
     "cache_control": _cache_control,
     "max_tokens": _max_tokens,
     "messages": _messages,

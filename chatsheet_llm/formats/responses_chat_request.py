@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from chatsheet_llm.formats.errors import elements, mapping, named, string
 from chatsheet_llm.formats.ledger import Ledger, Object
+from chatsheet_llm.formats.request import Converter, Request
 from chatsheet_llm.formats.responses_chat_input import input_to_messages
-from chatsheet_llm.formats.responses_chat_tables import INCLUDES, MINOR, MOST_STOPS, OPTIONS, RESPONSES_PARAMETERS
+from chatsheet_llm.formats.responses_chat_tables import INCLUDES, MOST_STOPS, OPTIONS, RESPONSES_PARAMETERS
 from chatsheet_llm.formats.responses_chat_tools import format_to_chat, tool_choice_to_chat, tools_to_chat
 from chatsheet_llm.formats.shapes import place
-from chatsheet_llm.formats.tables import Rule
 from chatsheet_llm.route import Loss
 
 
@@ -28,18 +28,9 @@ def responses_to_chat_request(body: Mapping[str, object]) -> tuple[dict[str, obj
 
     Raises FormatError when the input or tools are not those of Responses.
     """
-    result: dict[str, object] = {}
-    ledger = Ledger("chat")
-    for name, value in body.items():
-        rule = RESPONSES_PARAMETERS.get(name)
-        if value is None or (rule is not None and value in rule.neutral):
-            continue
-        if rule is None:
-            ledger.lose(name, f"{name!r} is not a Responses parameter, its meaning is unknown")
-        elif rule.how == "convert":
-            _CONVERTERS[name](_Request(body, result, ledger), value)
-        else:
-            _apply(result, ledger, rule, name, value)
+    on = Request(body, Ledger("chat"))
+    on.walk(RESPONSES_PARAMETERS, _CONVERTERS, api="Responses")
+    result, ledger = on.result, on.ledger
     result["messages"] = _messages(body, ledger)
     if body.get("stream") is True:
         # A stream of Responses always ends with the usage.
@@ -56,23 +47,6 @@ def responses_to_chat_request(body: Mapping[str, object]) -> tuple[dict[str, obj
     return result, ledger.losses
 
 
-class _Request:
-    """What a converter reads and writes."""
-
-    __slots__ = ("body", "ledger", "result")
-
-    def __init__(self, body: Mapping[str, object], result: dict[str, object], ledger: Ledger) -> None:
-        self.body, self.result, self.ledger = body, result, ledger
-
-
-def _apply(result: dict[str, object], ledger: Ledger, rule: Rule, path: str, value: object, key: str = "") -> None:
-    """Place or lose one value by its row; ``key`` names it where its path does not."""
-    if rule.how == "place":
-        place(result, rule.target, value)
-    else:
-        ledger.lose(path, rule.reason, minor=(key or path) in MINOR)
-
-
 def _messages(body: Mapping[str, object], ledger: Ledger) -> list[Object]:
     messages: list[Object] = []
     if body.get("instructions"):
@@ -81,12 +55,12 @@ def _messages(body: Mapping[str, object], ledger: Ledger) -> list[Object]:
     return messages + input_to_messages([] if body.get("input") is None else body["input"], ledger)
 
 
-def _said_elsewhere(on: _Request, value: object) -> None:
+def _said_elsewhere(on: Request, value: object) -> None:
     """The words become messages once the parameters are done, so that they stand in one place."""
 
 
-def _options(name: str) -> Callable[[_Request, object], None]:
-    def convert(on: _Request, value: object) -> None:
+def _options(name: str) -> Converter:
+    def convert(on: Request, value: object) -> None:
         options = mapping(value, name)
         for field, given in options.items():
             rule = OPTIONS[name].get(field)
@@ -95,13 +69,13 @@ def _options(name: str) -> Callable[[_Request, object], None]:
             if rule is not None and rule.how == "convert":
                 _FIELD_CONVERTERS[name, field](on, given)
             elif rule is not None:
-                _apply(on.result, on.ledger, rule, f"{name}.{field}", given)
+                on.settle(rule, f"{name}.{field}", given)
         on.ledger.rest(options, OPTIONS[name], name)
 
     return convert
 
 
-def _include(on: _Request, value: object) -> None:
+def _include(on: Request, value: object) -> None:
     for index, wanted in enumerate(elements(value, "include")):
         rule = INCLUDES.get(wanted) if isinstance(wanted, str) else None
         if rule is None:
@@ -109,10 +83,10 @@ def _include(on: _Request, value: object) -> None:
         elif rule.how == "place":
             on.result[rule.target] = True
         else:
-            _apply(on.result, on.ledger, rule, f"include[{index}]", wanted, key=str(wanted))
+            on.settle(rule, f"include[{index}]", wanted)
 
 
-def _top_logprobs(on: _Request, value: object) -> None:
+def _top_logprobs(on: Request, value: object) -> None:
     wanted = on.body.get("include") or []
     if "message.output_text.logprobs" in elements(wanted, "include"):
         on.result["top_logprobs"] = value
@@ -120,29 +94,29 @@ def _top_logprobs(on: _Request, value: object) -> None:
         on.ledger.lose("top_logprobs", "needs message.output_text.logprobs in include, as it does in Responses")
 
 
-def _stop(on: _Request, value: object) -> None:
+def _stop(on: Request, value: object) -> None:
     if isinstance(value, (list, tuple)) and len(value) > MOST_STOPS:
         on.ledger.lose("stop", f"Chat takes at most {MOST_STOPS} stop sequences")
     else:
         on.result["stop"] = value
 
 
-def _tools(on: _Request, value: object) -> None:
+def _tools(on: Request, value: object) -> None:
     if tools := tools_to_chat(value, on.ledger):
         on.result["tools"] = tools
 
 
-def _tool_choice(on: _Request, value: object) -> None:
+def _tool_choice(on: Request, value: object) -> None:
     if (choice := tool_choice_to_chat(value, on.ledger)) is not None:
         on.result["tool_choice"] = choice
 
 
-def _format(on: _Request, value: object) -> None:
+def _format(on: Request, value: object) -> None:
     if (made := format_to_chat(value, on.ledger)) is not None:
         on.result["response_format"] = made
 
 
-_CONVERTERS: Mapping[str, Callable[[_Request, object], None]] = {
+_CONVERTERS: Mapping[str, Converter] = {
     "include": _include,
     "input": _said_elsewhere,
     "instructions": _said_elsewhere,
@@ -153,4 +127,4 @@ _CONVERTERS: Mapping[str, Callable[[_Request, object], None]] = {
     **{name: _options(name) for name in OPTIONS},
 }
 
-_FIELD_CONVERTERS: Mapping[tuple[str, str], Callable[[_Request, object], None]] = {("text", "format"): _format}
+_FIELD_CONVERTERS: Mapping[tuple[str, str], Converter] = {("text", "format"): _format}

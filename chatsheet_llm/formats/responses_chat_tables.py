@@ -10,31 +10,26 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from chatsheet_llm.formats.tables import CALLS, MAPPED_FIELDS, REQUEST_ECHO, Rule
-
-
-def _loss(reason: str, *neutral: object) -> Rule:
-    return Rule("loss", neutral=neutral, reason=reason)
-
+from chatsheet_llm.formats.tables import CALLS, MAPPED_FIELDS, REQUEST_ECHO, Rule, lost
 
 RESPONSES_PARAMETERS: Mapping[str, Rule] = MappingProxyType(
     {
-        "access_programs": _loss("Chat has no access programs"),
-        "background": _loss("Chat answers in the call itself", False),
-        "context_management": _loss("Chat does not compact a conversation", []),
-        "conversation": _loss("Chat keeps no conversation"),
+        "access_programs": lost("Chat has no access programs"),
+        "background": lost("Chat answers in the call itself", False),
+        "context_management": lost("Chat does not compact a conversation", []),
+        "conversation": lost("Chat keeps no conversation"),
         "image": Rule("convert"),
         "include": Rule("convert", "logprobs"),
         "input": Rule("convert", "messages"),
         "instructions": Rule("convert", "messages", neutral=("",)),
         "max_output_tokens": Rule("place", "max_completion_tokens"),
-        "max_tool_calls": _loss("Chat has no limit on calls of hosted tools"),
+        "max_tool_calls": lost("Chat has no limit on calls of hosted tools"),
         "metadata": Rule("place", "metadata"),
         "model": Rule("place", "model"),
         "moderation": Rule("place", "moderation"),
         "parallel_tool_calls": Rule("place", "parallel_tool_calls"),
-        "previous_response_id": _loss("Chat keeps no earlier response"),
-        "prompt": _loss("Chat has no prompt templates"),
+        "previous_response_id": lost("Chat keeps no earlier response"),
+        "prompt": lost("Chat has no prompt templates"),
         "prompt_cache_key": Rule("place", "prompt_cache_key"),
         "prompt_cache_options": Rule("convert", "prompt_cache_options"),
         "prompt_cache_retention": Rule("place", "prompt_cache_retention"),
@@ -53,26 +48,26 @@ RESPONSES_PARAMETERS: Mapping[str, Rule] = MappingProxyType(
         "tools": Rule("convert", "tools", neutral=([],)),
         "top_logprobs": Rule("convert", "top_logprobs"),
         "top_p": Rule("place", "top_p"),
-        "truncation": _loss("Chat does not shorten a conversation that is too long", "disabled"),
+        "truncation": lost("Chat does not shorten a conversation that is too long", "disabled"),
         "user": Rule("place", "user"),
     }
 )
 
 OPTIONS: Mapping[str, Mapping[str, Rule]] = MappingProxyType(
     {
-        "image": {"context_compression": _loss("Chat has no such option", "auto")},
+        "image": {"context_compression": lost("Chat has no such option", "auto")},
         "prompt_cache_options": {
-            "comparison_response_id": _loss("Chat compares no caches"),
+            "comparison_response_id": lost("Chat compares no caches"),
             "mode": Rule("place", "prompt_cache_options.mode"),
-            "prewarm": _loss("Chat has no call without an answer", False),
+            "prewarm": lost("Chat has no call without an answer", False),
             "ttl": Rule("place", "prompt_cache_options.ttl"),
         },
         "reasoning": {
-            "context": _loss("Chat reads no reasoning of earlier turns", "auto"),
+            "context": lost("Chat reads no reasoning of earlier turns", "auto", minor=True),
             "effort": Rule("place", "reasoning_effort"),
-            "generate_summary": _loss("Chat gives no summary of the reasoning"),
-            "mode": _loss("Chat has no reasoning modes", "standard"),
-            "summary": _loss("Chat gives no summary of the reasoning"),
+            "generate_summary": lost("Chat gives no summary of the reasoning"),
+            "mode": lost("Chat has no reasoning modes", "standard"),
+            "summary": lost("Chat gives no summary of the reasoning"),
         },
         "stream_options": {"include_obfuscation": Rule("place", "stream_options.include_obfuscation")},
         "text": {"format": Rule("convert", "response_format"), "verbosity": Rule("place", "verbosity")},
@@ -82,20 +77,17 @@ OPTIONS: Mapping[str, Mapping[str, Rule]] = MappingProxyType(
 
 INCLUDES: Mapping[str, Rule] = MappingProxyType(
     {
-        "code_interpreter_call.outputs": _loss("Chat has no code interpreter"),
-        "computer_call_output.output.image_url": _loss("Chat has no computer tool"),
-        "file_search_call.results": _loss("Chat has no file search"),
-        "message.input_image.image_url": _loss("Chat does not repeat the input"),
+        "code_interpreter_call.outputs": lost("Chat has no code interpreter"),
+        "computer_call_output.output.image_url": lost("Chat has no computer tool"),
+        "file_search_call.results": lost("Chat has no file search"),
+        "message.input_image.image_url": lost("Chat does not repeat the input"),
         "message.output_text.logprobs": Rule("place", "logprobs"),
-        "reasoning.encrypted_content": _loss("Chat has no sealed reasoning to give"),
-        "web_search_call.action.sources": _loss("Chat does not list the sources of a search"),
-        "web_search_call.results": _loss("Chat does not list the results of a search"),
+        "reasoning.encrypted_content": lost("Chat has no sealed reasoning to give", minor=True),
+        "web_search_call.action.sources": lost("Chat does not list the sources of a search"),
+        "web_search_call.results": lost("Chat does not list the results of a search"),
     }
 )
 """Values of ``include``."""
-
-MINOR = frozenset({"reasoning.context", "reasoning.encrypted_content"})
-"""Losses that concern only the state of earlier replies."""
 
 ItemKind = Literal["message", "call", "result", "left", "found", "lost"]
 

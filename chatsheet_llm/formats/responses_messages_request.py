@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from chatsheet_llm.formats.errors import elements, mapping, named, objects, string
-from chatsheet_llm.formats.ledger import Ledger, Object, is_nothing
+from chatsheet_llm.formats.ledger import Ledger, Object
+from chatsheet_llm.formats.request import Converter, Request
 from chatsheet_llm.formats.responses_messages_input import input_to_messages
 from chatsheet_llm.formats.responses_messages_parts import lose_rest
 from chatsheet_llm.formats.responses_messages_sampling import by_budget, refused
@@ -42,21 +42,9 @@ def responses_to_messages(body: Mapping[str, object]) -> tuple[dict[str, object]
 
     Raises FormatError when the input or the tools are not those of Responses.
     """
-    result: dict[str, object] = {}
-    ledger = Ledger("messages")
-    for name, value in body.items():
-        rule = RESPONSES_PARAMETERS.get(name)
-        if value is None or (rule is not None and value in rule.neutral):
-            continue
-        if rule is None:
-            ledger.lose(name, f"{name!r} is not a Responses parameter, its meaning is unknown")
-        elif rule.how == "loss":
-            if not is_nothing(value):
-                ledger.lose(name, rule.reason, minor=rule.minor)
-        elif rule.how == "place":
-            place(result, rule.target, value)
-        else:
-            _CONVERTERS[name](_Request(body, result, ledger), value)
+    on = Request(body, Ledger("messages"))
+    on.walk(RESPONSES_PARAMETERS, _CONVERTERS, api="Responses")
+    result, ledger = on.result, on.ledger
     result.setdefault("messages", [])
     if body.get("tools") and not result.get("tools") and result.pop("tool_choice", None) is not None:
         name = "tool_choice" if body.get("tool_choice") is not None else "parallel_tool_calls"
@@ -64,16 +52,7 @@ def responses_to_messages(body: Mapping[str, object]) -> tuple[dict[str, object]
     return result, ledger.losses
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What a converter reads and writes."""
-
-    body: Mapping[str, object]
-    result: dict[str, object]
-    ledger: Ledger
-
-
-def _conversation(on: _Request, value: object) -> None:
+def _conversation(on: Request, value: object) -> None:
     del value
     if "messages" in on.result:
         return
@@ -83,13 +62,13 @@ def _conversation(on: _Request, value: object) -> None:
     on.result["messages"] = messages
 
 
-def _include(on: _Request, value: object) -> None:
+def _include(on: Request, value: object) -> None:
     for index, wanted in enumerate(elements(value, "include")):
         if wanted not in FREE_INCLUDES:
             on.ledger.lose(f"include[{index}]", f"Messages cannot return {named(wanted)}")
 
 
-def _stop(on: _Request, value: object) -> None:
+def _stop(on: Request, value: object) -> None:
     if not isinstance(value, (str, list, tuple)):
         on.result["stop_sequences"] = value
         return
@@ -101,8 +80,8 @@ def _stop(on: _Request, value: object) -> None:
         on.result["stop_sequences"] = [entry for path, entry in given.items() if path not in blank]
 
 
-def _sampling(name: str) -> Callable[[_Request, object], None]:
-    def convert(on: _Request, value: object) -> None:
+def _sampling(name: str) -> Converter:
+    def convert(on: Request, value: object) -> None:
         reason = refused(name, value, on.body)
         if reason is None:
             on.result[name] = value
@@ -112,7 +91,7 @@ def _sampling(name: str) -> Callable[[_Request, object], None]:
     return convert
 
 
-def _user(on: _Request, value: object) -> None:
+def _user(on: Request, value: object) -> None:
     other = on.body.get("safety_identifier")
     if other is None:
         _place_user(on, "user", value)
@@ -120,11 +99,11 @@ def _user(on: _Request, value: object) -> None:
         on.ledger.lose("user", "safety_identifier names another one, and there is one user")
 
 
-def _safety_identifier(on: _Request, value: object) -> None:
+def _safety_identifier(on: Request, value: object) -> None:
     _place_user(on, "safety_identifier", value)
 
 
-def _place_user(on: _Request, name: str, value: object) -> None:
+def _place_user(on: Request, name: str, value: object) -> None:
     if isinstance(value, str) and len(value) > USER_LENGTH:
         why = f"Messages takes {USER_LENGTH} characters, so the SHA-256 digest of it was sent"
         on.ledger.lose(name, why, minor=True)
@@ -132,7 +111,7 @@ def _place_user(on: _Request, name: str, value: object) -> None:
     place(on.result, "metadata.user_id", value)
 
 
-def _service_tier(on: _Request, value: object) -> None:
+def _service_tier(on: Request, value: object) -> None:
     tier = SERVICE_TIERS.get(value) if isinstance(value, str) else None
     if tier is None:
         on.ledger.lose("service_tier", f"Messages has no service tier {named(value)}")
@@ -140,11 +119,11 @@ def _service_tier(on: _Request, value: object) -> None:
         on.result["service_tier"] = tier
 
 
-def _stream_options(on: _Request, value: object) -> None:
+def _stream_options(on: Request, value: object) -> None:
     lose_rest(on.ledger, mapping(value, "stream_options"), "stream_options", "stream_options")
 
 
-def _reasoning(on: _Request, value: object) -> None:
+def _reasoning(on: Request, value: object) -> None:
     given = mapping(value, "reasoning")
     effort = given.get("effort")
     if effort == "none":
@@ -160,7 +139,7 @@ def _reasoning(on: _Request, value: object) -> None:
     lose_rest(on.ledger, given, "reasoning_config", "reasoning")
 
 
-def _summary(on: _Request, given: Mapping[str, object]) -> None:
+def _summary(on: Request, given: Mapping[str, object]) -> None:
     """Ask for readable thinking.  ``generate_summary`` is the old name of ``summary``."""
     names = [name for name in ("summary", "generate_summary") if given.get(name) is not None]
     if not names:
@@ -181,7 +160,7 @@ def _summary(on: _Request, given: Mapping[str, object]) -> None:
             on.ledger.lose(f"reasoning.{other}", "summary asks for another one, and there is one")
 
 
-def _text(on: _Request, value: object) -> None:
+def _text(on: Request, value: object) -> None:
     config = mapping(value, "text")
     lose_rest(on.ledger, config, "text_config", "text")
     if config.get("format") is None:
@@ -201,7 +180,7 @@ def _text(on: _Request, value: object) -> None:
         on.ledger.lose("text.format", f"Messages has no format {named(kind)}")
 
 
-def _described(on: _Request, given: Mapping[str, object], schema: Mapping[str, object]) -> Mapping[str, object]:
+def _described(on: Request, given: Mapping[str, object], schema: Mapping[str, object]) -> Mapping[str, object]:
     """The schema with the description of its format, for which Messages has no other place."""
     words, own = given.get("description"), schema.get("description")
     if words is None or words == own:
@@ -212,7 +191,7 @@ def _described(on: _Request, given: Mapping[str, object], schema: Mapping[str, o
     return {**schema, "description": words}
 
 
-def _tools(on: _Request, value: object) -> None:
+def _tools(on: Request, value: object) -> None:
     kept: list[Object] = []
     for path, tool in objects(value, "tools"):
         kind = tool.get("type")
@@ -240,7 +219,7 @@ def _function(ledger: Ledger, tool: Mapping[str, object], path: str) -> Object:
     return made
 
 
-def _tool_choice(on: _Request, value: object) -> None:
+def _tool_choice(on: Request, value: object) -> None:
     """Place the choice, and with it whether calls may be parallel: Messages has both in one object.
 
     Without tools a choice between none and any of them says nothing, and Messages refuses one.
@@ -253,7 +232,7 @@ def _tool_choice(on: _Request, value: object) -> None:
     on.result["tool_choice"] = choice
 
 
-def _choice(on: _Request, value: object) -> Object | None:
+def _choice(on: Request, value: object) -> Object | None:
     if isinstance(value, str) and value in TOOL_CHOICES:
         return {"type": TOOL_CHOICES[value]}
     kind = value.get("type") if isinstance(value, Mapping) else value
@@ -269,7 +248,7 @@ def _choice(on: _Request, value: object) -> Object | None:
     return choice
 
 
-def _allowed(on: _Request, value: Mapping[str, object]) -> Object | None:
+def _allowed(on: Request, value: Mapping[str, object]) -> Object | None:
     """The choice that says the same as a list of allowed tools: all of them, or the one that must be called."""
     allowed = [(tool.get("type"), tool.get("name")) for _, tool in objects(value.get("tools"), "tool_choice.tools")]
     given = on.body.get("tools")
@@ -287,13 +266,13 @@ def _allowed(on: _Request, value: Mapping[str, object]) -> Object | None:
     return choice
 
 
-def _parallel(on: _Request, value: object) -> None:
+def _parallel(on: Request, value: object) -> None:
     del value
     if on.body.get("tool_choice") is None:
         _tool_choice(on, "auto")
 
 
-_CONVERTERS: Mapping[str, Callable[[_Request, object], None]] = {
+_CONVERTERS: Mapping[str, Converter] = {
     "include": _include,
     "input": _conversation,
     "instructions": _conversation,

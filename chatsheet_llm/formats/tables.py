@@ -21,7 +21,8 @@ class Rule:
     ``place`` puts the value unchanged at ``target`` (dotted), ``convert`` has a function of its own that writes
     ``target``, ``loss`` has no place and says why in ``reason``; ``minor`` as in ``Loss``.  A value in ``neutral`` asks
     for what both sides do anyway, so it is neither sent nor lost; None is neutral everywhere.  ``pivot`` is where a
-    value without a place in Responses itself stands while it is on its way to a format that has one.
+    value without a place in Responses itself stands while it is on its way to a format that has one.  ``empty`` says
+    that even an empty value asks for something.
     """
 
     how: How
@@ -30,11 +31,12 @@ class Rule:
     reason: str = ""
     pivot: str = ""
     minor: bool = False
+    empty: bool = False
 
 
-def lost(reason: str, *neutral: object, pivot: str = "", minor: bool = False) -> Rule:
+def lost(reason: str, *neutral: object, pivot: str = "", minor: bool = False, empty: bool = False) -> Rule:
     """A row for what the other format has no place for."""
-    return Rule("loss", neutral=neutral, reason=reason, pivot=pivot, minor=minor)
+    return Rule("loss", neutral=neutral, reason=reason, pivot=pivot, minor=minor, empty=empty)
 
 
 CHAT_PARAMETERS: Mapping[str, Rule] = MappingProxyType(
@@ -76,7 +78,7 @@ CHAT_PARAMETERS: Mapping[str, Rule] = MappingProxyType(
         "top_p": Rule("place", "top_p"),
         "user": Rule("place", "user"),
         "verbosity": Rule("place", "text.verbosity"),
-        "web_search_options": lost("Responses leaves the search to the model; Chat always searches"),
+        "web_search_options": lost("Responses leaves the search to the model; Chat always searches", empty=True),
     }
 )
 
