@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 from chatsheet_llm.formats.chat_responses_reply import chat_logprob, responses_to_chat
-from chatsheet_llm.formats.errors import FormatError, elements, mapping, objects, string
-from chatsheet_llm.formats.responses_items import CONTENT, REFUSAL, TEXT, Item, TextKey, index_at, is_named, text_at
-from chatsheet_llm.formats.responses_places import DROPPED, Counter, Items
+from chatsheet_llm.formats.errors import elements, mapping, objects, string
+from chatsheet_llm.formats.ledger import Object
+from chatsheet_llm.formats.responses_events import ResponsesEvents
+from chatsheet_llm.formats.responses_items import CONTENT, REFUSAL, TEXT, Item, TextKey, is_named, text_at
+from chatsheet_llm.formats.responses_places import DROPPED
 from chatsheet_llm.formats.seals import REASONING_BREAK
-from chatsheet_llm.formats.tables import CALL_EXTRAS, CALL_KINDS, CALLS, CHAT_SERVICE_TIERS, STREAM_EVENTS
-from chatsheet_llm.route import Loss
-
-Object = dict[str, object]
+from chatsheet_llm.formats.tables import CALL_EXTRAS, CALL_KINDS, CALLS, CHAT_SERVICE_TIERS
+from chatsheet_llm.route import Mode
 
 
 class _Call(NamedTuple):
@@ -24,65 +24,32 @@ class _Call(NamedTuple):
     name: object
 
 
-class ResponsesToChatStream:
+class ResponsesToChatStream(ResponsesEvents):
     """Turns the events of one Responses stream, in order, into chunks of a Chat Completions stream.
 
     The first chunk carries the role; text, refusal, reasoning and tool calls follow as they come; what Chat has no
     delta for (annotations, attached items) comes whole in one chunk before the one with the finish reason, and with
     ``include_usage`` a last chunk without choices carries the usage.  Text that only a ``done`` event or the final
-    reply brings is sent then.  ``losses`` grows as events come by.
+    reply brings is sent then.
 
     The fields of the completion stand on the chunk with the finish reason, and as far as they are known by then on the
     first one: the SDK's own accumulator takes them from there alone, so ``response_fields`` and ``response_status``
     are beyond it.  Nothing of them is on a delta, as a fold would make it part of the message.
     """
 
+    TARGET: ClassVar[Mode] = "chat"
+    UNIT: ClassVar[str] = "chunk"
+
     def __init__(self, *, include_usage: bool) -> None:
-        self.losses: list[Loss] = []
+        super().__init__()
         self._include_usage = include_usage
         self._head: Object = {"id": "", "object": "chat.completion.chunk", "created": 0, "model": ""}
-        self._started = self._ended = False
-        self._counter = Counter()
-        self._items = Items()
+        self._started = False
         self._calls: dict[int, _Call] = {}
         self._reasoning_part: tuple[int, TextKey] | None = None
         self._logprobs = 0
-        self._noted: set[str] = set()
 
-    def feed(self, event: Mapping[str, object]) -> list[dict[str, object]]:
-        """Take one event and return the chunks it makes, none for most.
-
-        Raises FormatError for an event of a failed stream, which is to be handled before it gets here, and for one
-        that is not a Responses event.
-        """
-        if self._counter.heard(event):
-            return []
-        kind = event.get("type")
-        if not isinstance(kind, str):
-            self._note("type", "an event has none, its meaning is lost")
-            return []
-        meaning = STREAM_EVENTS.get(kind)
-        if meaning == "fault":
-            raise FormatError("type", f"{kind!r} ends a failed stream and has no chunk in Chat")
-        if self._ended:
-            self._note(kind, "came after the end of the answer")
-            return []
-        if meaning is None or meaning == "lost":
-            self._note(kind, "Chat has no chunk for it" if meaning else "this event is not known, its meaning is lost")
-            return []
-        feed = self._FEEDS.get(meaning)
-        return feed(self, kind, event) if feed is not None else []
-
-    def end(self) -> list[dict[str, object]]:
-        """Hear that the stream is over: everything was said with its last event."""
-        return []
-
-    def _start(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        del kind
-        response = mapping(event.get("response") or {}, "response")
-        if not response:
-            return []
-        self._items.begin(response)
+    def _begin(self, response: Mapping[str, object]) -> list[Object]:
         self._read_head(response)
         known = {"response_id": response.get("id"), "metadata": response.get("metadata")}
         tier = response.get("service_tier")
@@ -90,51 +57,33 @@ class ResponsesToChatStream:
         known["service_tier"] = tier if isinstance(tier, str) and tier in CHAT_SERVICE_TIERS - {"auto"} else None
         return self._opening({name: value for name, value in known.items() if value})
 
-    def _text(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        logprobs = event.get("logprobs") if not kind.endswith(".done") else None
-        tokens = [chat_logprob(entry) for entry in logprobs] if isinstance(logprobs, list) else []
-        self._logprobs += len(tokens)
-        return self._say(event, "message", (TEXT, index_at(event, "content_index")), "text", tokens)
-
-    def _refusal(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        del kind
-        return self._say(event, "message", (REFUSAL, index_at(event, "content_index")), "refusal")
-
-    def _reasoning(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        summary = "summary" in kind
-        key = (TEXT, index_at(event, "summary_index")) if summary else (CONTENT, index_at(event, "content_index"))
-        return self._say(event, "reasoning", key, "text")
-
-    def _say(
-        self, event: Mapping[str, object], kind: str, key: TextKey, name: str, logprobs: list[object] | None = None
-    ) -> list[Object]:
+    def _say(self, event: Mapping[str, object], kind: str, key: TextKey, name: str) -> list[Object]:
         place, item = self._items.speaking(event, kind)
+        path = f"output[{place}]"
         if not str(event["type"]).endswith(".done"):
             item.piece(key, text_at(event, "delta"))
-            return self._show(place, key, logprobs)
-        return self._rest(place, key, text_at(event, name), f"output[{place}]")
-
-    def _call(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        custom = "custom" in kind
-        place, item = self._items.speaking(event, "custom_tool_call" if custom else "function_call")
-        if not kind.endswith(".done"):
-            item.piece((TEXT, 0), text_at(event, "delta"))
-        else:
-            self._write(item, text_at(event, "input" if custom else "arguments"), f"output[{place}]")
+            return self._show_call(place) if kind in CALL_KINDS else self._show(place, key, self._tokens(event))
+        whole = text_at(event, name)
+        if kind not in CALL_KINDS:
+            return self._rest(place, key, whole, path)
+        self._write(item, whole, path)
         return self._show_call(place)
 
-    def _part(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        del kind
+    def _tokens(self, event: Mapping[str, object]) -> list[object]:
+        logprobs = event.get("logprobs")
+        tokens = [chat_logprob(entry) for entry in logprobs] if isinstance(logprobs, list) else []
+        self._logprobs += len(tokens)
+        return tokens
+
+    def _part(self, event: Mapping[str, object]) -> list[Object]:
         self._items.take_part(event)
         return []
 
-    def _item(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        del kind
+    def _item(self, event: Mapping[str, object]) -> list[Object]:
         place, item = self._items.announce(event)
         return self._whole_item(place, f"output[{place}]") if item.done else self._show_call(place)
 
-    def _end(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        del kind
+    def _end(self, event: Mapping[str, object]) -> list[Object]:
         response, found = self._items.settle(event)
         completion, losses = responses_to_chat(response)
         self._read_head(response)
@@ -144,7 +93,6 @@ class ResponsesToChatStream:
         for place in self._items.left(found):
             self._note(f"output[{place}]", DROPPED)
         self.losses += losses
-        self._ended = True
         return chunks + self._closing(completion)
 
     def _closing(self, completion: Object) -> list[Object]:
@@ -237,24 +185,6 @@ class ResponsesToChatStream:
                 self._head[name] = value
         if isinstance(created, (int, float)):
             self._head["created"] = int(created)
-
-    def _note(self, path: str, reason: str) -> None:
-        if path not in self._noted:
-            self._noted.add(path)
-            self.losses.append(Loss("chat", path, reason))
-
-    _FEEDS: ClassVar[
-        Mapping[str, Callable[[ResponsesToChatStream, str, Mapping[str, object]], list[dict[str, object]]]]
-    ] = {
-        "start": _start,
-        "text": _text,
-        "refusal": _refusal,
-        "reasoning": _reasoning,
-        "call": _call,
-        "part": _part,
-        "item": _item,
-        "end": _end,
-    }
 
 
 _PARTS: Mapping[str, Mapping[str, Mapping[str, tuple[int, str]]]] = {

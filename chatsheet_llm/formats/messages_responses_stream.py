@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
-from chatsheet_llm.formats.errors import FormatError, mapping
 from chatsheet_llm.formats.ledger import Ledger, Object
 from chatsheet_llm.formats.messages_responses_blocks import BlockWriter, Writing, bare, wordings_of
 from chatsheet_llm.formats.messages_responses_reply import (
@@ -14,14 +13,15 @@ from chatsheet_llm.formats.messages_responses_reply import (
     opening,
     responses_to_messages_reply,
 )
-from chatsheet_llm.formats.responses_items import CONTENT, REFUSAL, TEXT, Item, TextKey, index_at, is_named, text_at
-from chatsheet_llm.formats.responses_places import DROPPED, Counter, Items
+from chatsheet_llm.formats.responses_events import ResponsesEvents
+from chatsheet_llm.formats.responses_items import REFUSAL, TEXT, Item, TextKey, is_named, text_at
+from chatsheet_llm.formats.responses_places import DROPPED
 from chatsheet_llm.formats.seals import REASONING_BREAK
-from chatsheet_llm.formats.tables import CALL_KINDS, CALLS, STREAM_EVENTS
-from chatsheet_llm.route import Loss
+from chatsheet_llm.formats.tables import CALL_KINDS, CALLS
+from chatsheet_llm.route import Mode
 
 
-class ResponsesToMessagesStream:
+class ResponsesToMessagesStream(ResponsesEvents):
     """Turns the events of one Responses stream, in order, into events of a Messages stream.
 
     Messages sends one block after another, so what belongs to a later item waits until the items before it are whole.
@@ -30,72 +30,23 @@ class ResponsesToMessagesStream:
 
     What came too late for an event of Messages stands where a plain fold finds it: fields of a block on its
     ``content_block_stop`` as ``content_block``, fields of the message and counts on ``message_delta``.  The SDK's own
-    accumulator reads neither.  ``losses`` grows as events come by.
+    accumulator reads neither.
     """
 
+    TARGET: ClassVar[Mode] = "messages"
+    UNIT: ClassVar[str] = "event"
+
     def __init__(self) -> None:
-        self.losses: list[Loss] = []
+        super().__init__()
         self._head: Object | None = None
-        self._ended = False
         self._writer = BlockWriter()
-        self._counter = Counter()
-        self._items = Items()
         self._written: dict[int, Writing] = {}
         self._front = 0
-        self._noted: set[str] = set()
 
-    def feed(self, event: Mapping[str, object]) -> list[dict[str, object]]:
-        """Take one event and return those it makes, none for many.
+    def _begin(self, response: Mapping[str, object]) -> list[Object]:
+        return self._opening(response)
 
-        Raises FormatError for an event of a failed stream, which is to be handled before it gets here, and for one
-        that is not a Responses event.
-        """
-        if self._counter.heard(event):
-            return []
-        kind = event.get("type")
-        if not isinstance(kind, str):
-            self._note("type", "an event has none, its meaning is lost")
-            return []
-        meaning = STREAM_EVENTS.get(kind)
-        if meaning == "fault":
-            raise FormatError("type", f"{kind!r} ends a failed stream and has no event in Messages")
-        if self._ended:
-            self._note(kind, "came after the end of the answer")
-            return []
-        if meaning is None or meaning == "lost":
-            self._note(
-                kind, "Messages has no event for it" if meaning else "this event is not known, its meaning is lost"
-            )
-            return []
-        feed = self._FEEDS.get(meaning)
-        return feed(self, kind, event) if feed is not None else []
-
-    def end(self) -> list[dict[str, object]]:
-        """Hear that the stream is over: everything was said with its last event."""
-        return []
-
-    def _start(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        del kind
-        response = mapping(event.get("response") or {}, "response")
-        self._items.begin(response)
-        return self._opening(response) if response else []
-
-    def _text(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        refused = kind.startswith("response.refusal")
-        key = (REFUSAL if refused else TEXT, index_at(event, "content_index"))
-        return self._take(event, "message", key, "refusal" if refused else "text")
-
-    def _reasoning(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        summary = "summary" in kind
-        key = (TEXT, index_at(event, "summary_index")) if summary else (CONTENT, index_at(event, "content_index"))
-        return self._take(event, "reasoning", key, "text")
-
-    def _call(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        custom = "custom" in kind
-        item = "custom_tool_call" if custom else "function_call"
-        return self._take(event, item, (TEXT, 0), "input" if custom else "arguments")
-
-    def _take(self, event: Mapping[str, object], kind: str, key: TextKey, name: str) -> list[Object]:
+    def _say(self, event: Mapping[str, object], kind: str, key: TextKey, name: str) -> list[Object]:
         _, item = self._items.speaking(event, kind)
         if not str(event["type"]).endswith(".done"):
             item.piece(key, text_at(event, "delta"))
@@ -104,23 +55,19 @@ class ResponsesToMessagesStream:
             item.rest(key, text_at(event, name))
         return self._advance()
 
-    def _part(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        del kind
+    def _part(self, event: Mapping[str, object]) -> list[Object]:
         self._items.take_part(event)
         return self._advance()
 
-    def _item(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        del kind
+    def _item(self, event: Mapping[str, object]) -> list[Object]:
         self._items.announce(event)
         return self._advance()
 
-    def _end(self, kind: str, event: Mapping[str, object]) -> list[Object]:
-        del kind
+    def _end(self, event: Mapping[str, object]) -> list[Object]:
         response, found = self._items.settle(event)
         message, losses = responses_to_messages_reply(response)
         events = self._opening(response) + self._final(found)
         self.losses += losses
-        self._ended = True
         head = self._head or {}
         said = {name: message.pop(name, None) for name in ("stop_reason", "stop_sequence")}
         usage = message.pop("usage")
@@ -261,24 +208,6 @@ class ResponsesToMessagesStream:
 
     def _is_late(self, followers: list[int]) -> bool:
         return any(self._written.get(place, Writing()).ended for place in followers)
-
-    def _note(self, path: str, reason: str) -> None:
-        if path not in self._noted:
-            self._noted.add(path)
-            self.losses.append(Loss("messages", path, reason))
-
-    _FEEDS: ClassVar[
-        Mapping[str, Callable[[ResponsesToMessagesStream, str, Mapping[str, object]], list[dict[str, object]]]]
-    ] = {
-        "start": _start,
-        "text": _text,
-        "refusal": _text,
-        "reasoning": _reasoning,
-        "call": _call,
-        "part": _part,
-        "item": _item,
-        "end": _end,
-    }
 
 
 _STAYS = "its final form is not the one that was streamed, which stays"
