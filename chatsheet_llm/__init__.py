@@ -40,9 +40,11 @@ if TYPE_CHECKING:
     from chatsheet_llm.errors import SettingsError as SettingsError
     from chatsheet_llm.errors import StreamInterrupted as StreamInterrupted
     from chatsheet_llm.errors import StreamTruncated as StreamTruncated
+    from chatsheet_llm.errors import UnknownModelError as UnknownModelError
     from chatsheet_llm.errors import UnprocessableRequestError as UnprocessableRequestError
     from chatsheet_llm.errors import UnsupportedParameterError as UnsupportedParameterError
     from chatsheet_llm.errors import UnsupportedPathError as UnsupportedPathError
+    from chatsheet_llm.learned import Lesson as Lesson
     from chatsheet_llm.route import Attempt as Attempt
     from chatsheet_llm.route import Loss as Loss
     from chatsheet_llm.route import Route as Route
@@ -59,6 +61,7 @@ _HOME: dict[str, str] = {
     "Attempt": "route",
     "Skip": "route",
     "Loss": "route",
+    "Lesson": "learned",
     **dict.fromkeys(
         (
             "AuthenticationError",
@@ -89,6 +92,7 @@ _HOME: dict[str, str] = {
             "SettingsError",
             "StreamInterrupted",
             "StreamTruncated",
+            "UnknownModelError",
             "UnprocessableRequestError",
             "UnsupportedParameterError",
             "UnsupportedPathError",

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from tenacity import stop_after_attempt
 
-from chatsheet_llm.dispatch import OnLoss
 from chatsheet_llm.errors import SettingsError
+from chatsheet_llm.hops import OnLoss
 from chatsheet_llm.plan import Policy
 from chatsheet_llm.route import MODES
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
-from chatsheet_llm.faults import BY_CODE, BY_STATUS, BY_TEXT, BY_TYPE_ALONE, FAULTS, NOT_FOUND, Fault
+from chatsheet_llm.faults import BY_CODE, BY_PARAM, BY_STATUS, BY_TEXT, BY_TYPE_ALONE, FAULTS, NOT_FOUND, Fault
 from chatsheet_llm.hints import hint_in_text
 from chatsheet_llm.hints import retry_after as retry_after
 from chatsheet_llm.redact import redact as redact
@@ -151,6 +151,9 @@ def _fault_of(status: int, error: Mapping[str, object], text: str, headers: Mapp
 def _structured(error: Mapping[str, object]) -> str | None:
     inner = error.get("innererror")
     details = error.get("details")
+    named = BY_PARAM.get((str(error.get("code")).lower(), str(error.get("param")).lower()))
+    if named is not None:
+        return named
     for value in (
         inner.get("code") if isinstance(inner, Mapping) else None,
         details.get("error_code") if isinstance(details, Mapping) else None,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from urllib.parse import unquote
 
 import httpx2
 import openai
@@ -17,11 +19,16 @@ from typing_extensions import Self, override
 
 from chatsheet_llm import drive, report, sdk
 from chatsheet_llm.choices import BLOCK, Choices, read_block
-from chatsheet_llm.core import Core
-from chatsheet_llm.dispatch import PATHS, Call, Dispatch, OnLoss, dispatch
+from chatsheet_llm.core import Core, Setup
+from chatsheet_llm.dispatch import dispatch
 from chatsheet_llm.errors import LocalResourceError, SettingsError, UnsupportedPathError
 from chatsheet_llm.exchange import Exchange
+from chatsheet_llm.hops import PATHS, Call, Dispatch, OnLoss, surface_of
+from chatsheet_llm.inventory import ModelView, as_list, as_model, inventory
+from chatsheet_llm.learned import Lesson
+from chatsheet_llm.models import Registry
 from chatsheet_llm.plan import GaveUp, Policy, plan
+from chatsheet_llm.route import Route
 from chatsheet_llm.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,7 +63,7 @@ class _Run:
     exchange: Exchange
     steps: drive.Steps
     options: sdk.FinalRequestOptions
-    stream: bool
+    setup: Setup
 
 
 class _Facade(Generic[_Http]):
@@ -122,10 +129,11 @@ class _Facade(Generic[_Http]):
         default_query: Mapping[str, object] | None,
         webhook_secret: str | None,
     ) -> None:
-        core.check(choices.chain)
-        first = core.first(choices.chain)
+        setup = core.setup
+        setup.check(choices.chain)
+        first = setup.first(choices.chain)
         self._core, self._choices = core, choices
-        self._no_timeout = httpx2.Timeout(choices.deadline, connect=core.settings.connect_timeout)
+        self._no_timeout = httpx2.Timeout(choices.deadline, connect=setup.settings.connect_timeout)
         headers = _without_credentials(default_headers or {})
         # The SDK's own constructor, of OpenAI or AsyncOpenAI.
         cast("Any", super()).__init__(
@@ -214,26 +222,21 @@ class _Facade(Generic[_Http]):
         asked = self._asked(options)
         seconds = math.inf if asked is None else sdk.seconds_of(asked)
         call, deadline = self._call(options, stream, seconds)
-        found = dispatch(
-            call,
-            endpoints=core.endpoints,
-            registry=core.registry,
-            chain=choices.chain,
-            known=core.unconfigured,
-            origins=core.origins,
-        )
+        setup = core.setup
+        found = self._dispatched(call, setup)
         trail = drive.Trail(found.skipped)
         if not found.hops:
-            raise report.no_hop(call, found, trail.route(), core.unconfigured)
-        settings = core.settings
+            raise report.no_hop(call, found, trail.route(), setup.unconfigured, setup.registry)
+        settings = setup.settings
         retries = sdk.retries_of(options, self.max_retries)
         exchange = Exchange(
             call=call,
             options=options,
             headers=_without_credentials({**self._custom_headers, **sdk.headers_of(options)}),
-            endpoints=core.endpoints,
+            endpoints=setup.endpoints,
             domains=core.domains,
             origins=core.origins,
+            learned=core.learned,
             trail=trail,
             asked=asked,
             idle=settings.idle_timeout,
@@ -247,13 +250,27 @@ class _Facade(Generic[_Http]):
             deadline_at=time.monotonic() + deadline,
             attempt=seconds,
             side_effects=call.side_effects,
+            amend=found.amend,
         )
         own = sdk.copied(options)
-        if self._custom_query:
+        if self._custom_query or BLOCK in options.params:
             exchange.options = sdk.copied(options)
-            exchange.options.params = {**self._custom_query, **options.params}
+            query = {**self._custom_query, **options.params}
+            exchange.options.params = {name: value for name, value in query.items() if name != BLOCK}
         sdk.with_route(own, trail.route)
-        return _Run(exchange, steps, own, stream)
+        return _Run(exchange, steps, own, setup)
+
+    def _dispatched(self, call: Call, setup: Setup) -> Dispatch:
+        core = self._core
+        return dispatch(
+            call,
+            endpoints=setup.endpoints,
+            registry=setup.registry,
+            chain=self._choices.chain,
+            known=setup.unconfigured,
+            origins=core.origins,
+            learned=core.learned,
+        )
 
     def _asked(self, options: sdk.FinalRequestOptions) -> float | httpx2.Timeout | None:
         """Return the timeout that the caller set, for this request or for the client; None where none was set."""
@@ -291,6 +308,49 @@ class _Facade(Generic[_Http]):
         """Return the state of every failure domain asked about so far: closed, open or half_open, by domain."""
         return self._core.domains.snapshot()
 
+    def models_known(self) -> tuple[ModelView, ...]:
+        """Return every model of ``models.yaml`` with all that is known of it and where each fact comes from.
+
+        ``client.models.list()`` gives the same as OpenAI's list of models.  Uses no network.
+        """
+        core = self._core
+        setup = core.setup
+        return inventory(setup.registry, setup.endpoints, self._choices.chain, setup.unconfigured, core.learned)
+
+    def _own_answer(self, options: sdk.FinalRequestOptions) -> tuple[sdk.FinalRequestOptions, httpx2.Response] | None:
+        """Answer for the models that the registry names; None for every other request, which goes to an endpoint.
+
+        So does one whose query says ``chatsheet=remote``, which never leaves the process.
+        """
+        asked = options.url.strip("/")
+        registry = self._core.setup.registry
+        if options.method.lower() != "get" or asked.partition("/")[0] != "models" or not len(registry):
+            return None
+        where = options.params.get(BLOCK)
+        if where not in (None, "remote"):
+            raise SettingsError(f"extra_query[{BLOCK!r}] takes 'remote', to ask the endpoints; got {str(where)[:40]!r}")
+        if where is not None:
+            return None
+        views = self.models_known()
+        name = unquote(asked.partition("/")[2])
+        told = as_list(views) if not name else next((as_model(view) for view in views if view.alias == name), None)
+        if told is None:
+            if not registry.closed:
+                return None
+            raise report.unknown_model(name, registry, Route())
+        own = sdk.copied(options)
+        sdk.with_route(own, Route)
+        made = sdk.response_for(
+            status=200,
+            headers={"content-type": "application/json"},
+            body=json.dumps(told).encode(),
+            url="https://chatsheet.invalid/models",
+            marker=sdk.raw_marker(options),
+            route=Route,
+            seconds=0.0,
+        )
+        return own, made
+
     def plan(
         self,
         body: Mapping[str, object] | None = None,
@@ -308,15 +368,36 @@ class _Facade(Generic[_Http]):
         whole = {**(body or {}), **fields}
         options = sdk.FinalRequestOptions.construct(method="post", url=path, json_data=cast("Any", whole))
         call, _ = self._call(options, stream, math.inf)
-        core = self._core
-        return dispatch(
-            call,
-            endpoints=core.endpoints,
-            registry=core.registry,
-            chain=self._choices.chain,
-            known=core.unconfigured,
-            origins=core.origins,
-        )
+        return self._dispatched(call, self._core.setup)
+
+    def reload(self) -> Registry:
+        """Read ``models.yaml`` again and put it in force for calls that begin from now on, also of copies.
+
+        Returns the registry now in force.  Running calls end as they began; an endpoint that did not change keeps its
+        connections, and what was learned stays.  Settings from elsewhere are not read again, but for the variables that
+        the file refers to.  Raises SettingsError for a file that is wrong; then the one read before stays in force.
+        """
+        try:
+            return self._core.reload(self._choices.chain).registry
+        except SettingsError as error:
+            raise SettingsError(f"{error}\nnothing was reloaded: what was read before stays in force") from None
+
+    def learned(self) -> tuple[Lesson, ...]:
+        """Return what endpoints have shown of their deployments: APIs that they refuse, models behind their names."""
+        return self._core.learned.lessons()
+
+    def forget(self, endpoint: str | None = None, deployment: str | None = None) -> tuple[Lesson, ...]:
+        """Forget what was learned, of everything or of one endpoint or deployment, and return it.
+
+        What was closed because of it is open again.
+        """
+        gone = self._core.learned.forget(endpoint, deployment)
+        endpoints = self._core.setup.endpoints
+        for lesson in gone:
+            if lesson.mode is not None and lesson.endpoint in endpoints:
+                surface = surface_of(endpoints[lesson.endpoint].origin, lesson.mode, lesson.deployment)
+                self._core.domains.breaker(surface).succeeded()
+        return gone
 
 
 class ChatClient(_Facade[httpx2.Client], openai.OpenAI):
@@ -357,11 +438,16 @@ class ChatClient(_Facade[httpx2.Client], openai.OpenAI):
     ) -> Any:
         """Send one request of any resource through the chain.  Raises CallError, SettingsError."""
         cast_to = sdk.cast_of(self, cast_to, options)
+        own = self._own_answer(options)
+        if own is not None:
+            return sdk.finish(self, cast_to, *own, stream=stream, stream_cls=stream_cls)
         run = self._begin(options, stream)
         exchange = run.exchange
         try:
             response = drive.run(
-                run.steps, lambda step: exchange.send(step, self._core.sdk(step.hop.endpoint)), exchange.trail
+                run.steps,
+                lambda step: exchange.send(step, self._core.sdk(run.setup, step.hop.endpoint)),
+                exchange.trail,
             )
         except GaveUp as gave_up:
             # The cause holds the request with its credential; all that matters is in the route.
@@ -395,12 +481,15 @@ class AsyncChatClient(_Facade[httpx2.AsyncClient], openai.AsyncOpenAI):
     ) -> Any:
         """Send one request of any resource through the chain.  Raises CallError, SettingsError."""
         cast_to = sdk.cast_of(self, cast_to, options)
+        own = self._own_answer(options)
+        if own is not None:
+            return await sdk.finish(self, cast_to, *own, stream=stream, stream_cls=stream_cls)
         run = self._begin(options, stream)
         exchange = run.exchange
         try:
             response = await drive.arun(
                 run.steps,
-                lambda step: exchange.asend(step, self._core.sdk(step.hop.endpoint)),
+                lambda step: exchange.asend(step, self._core.sdk(run.setup, step.hop.endpoint)),
                 exchange.trail,
                 asyncio.sleep,
             )

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TypeVar
 
 from chatsheet_llm.classify import Failure
-from chatsheet_llm.dispatch import Hop
+from chatsheet_llm.hops import Hop
 from chatsheet_llm.plan import Failed, Send, Wait
 from chatsheet_llm.route import Attempt, Loss, Route, SendState, Skip
 from chatsheet_llm.streams import HopFault
@@ -120,6 +120,7 @@ class Trail:
                 mode=hop.mode,
                 model=hop.model,
                 rule=hop.rule,
+                because=hop.reason,
                 outcome=outcome,
                 send_state=state,
                 status=status,

@@ -12,6 +12,7 @@
         │   │   ├── ContextLengthError
         │   │   └── UnsupportedParameterError                      no hop can carry a parameter; nothing was sent
         │   ├── RequestNotFoundError      (openai.NotFoundError)
+        │   │   └── UnknownModelError                              models.yaml names no such model; nothing was sent
         │   ├── RequestConflictError      (openai.ConflictError)
         │   ├── RequestTooLargeError
         │   └── UnprocessableRequestError (openai.UnprocessableEntityError)
@@ -194,6 +195,10 @@ class UnsupportedParameterError(BadRequestError):
 
 class RequestNotFoundError(InvalidRequestError, openai.NotFoundError):
     """HTTP 404 for something the caller named: a response, a file, a conversation."""
+
+
+class UnknownModelError(RequestNotFoundError):
+    """``models.yaml`` names no such model; the message lists those it names.  Nothing was sent."""
 
 
 class RequestConflictError(InvalidRequestError, openai.ConflictError):

@@ -13,26 +13,33 @@ from typing import Any
 import httpx2
 
 from chatsheet_llm import sdk
+from chatsheet_llm.capabilities import is_named
 from chatsheet_llm.classify import Failure, classify_event, classify_exception, classify_reply, request_id
-from chatsheet_llm.dispatch import RESTARTABLE, Call
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.drive import Trail
 from chatsheet_llm.endpoints import Endpoint, Outgoing
 from chatsheet_llm.formats import REPLIES, STREAMS
 from chatsheet_llm.formats.state import seals, tells, tokens
 from chatsheet_llm.formats.watch import is_answer, reply_error
+from chatsheet_llm.formats.whole_stream import chat_chunks, responses_events, sse
+from chatsheet_llm.hops import RESTARTABLE, Call
+from chatsheet_llm.learned import LESSONS, Learned
 from chatsheet_llm.network import limit, timeouts
 from chatsheet_llm.origins import NOBODY, Origins
 from chatsheet_llm.plan import Send
 from chatsheet_llm.report import interrupted
 from chatsheet_llm.route import Mode
-from chatsheet_llm.streams import MALFORMED, AsyncBody, HopFault, Relay, SyncBody
+from chatsheet_llm.streams import MALFORMED, AsyncBody, HopFault, Relay, SyncBody, log_malformed
 
 _TIMEOUTS = frozenset({"connect_timeout", "read_timeout", "write_timeout"})
 _NOT_OURS = frozenset(
     {"content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive", "set-cookie", "trailer"}
 )
 """Headers of the hop's reply that are not true of the bytes we hand on."""
+_SERVED = ("x-ms-served-model", "llm_provider-x-ms-served-model")
+"""Headers that name the model behind a deployment: Azure's own, and as the LiteLLM proxy passes it on."""
+_NAMES_BY_API = frozenset({"azure", "litellm"})
+"""Kinds of endpoint where one API may know a deployment that another does not."""
 
 
 @dataclass(slots=True)
@@ -48,6 +55,7 @@ class Exchange:
     endpoints: Mapping[str, Endpoint]
     domains: Domains
     origins: Origins
+    learned: Learned
     trail: Trail
     asked: float | httpx2.Timeout | None
     idle: float
@@ -59,24 +67,33 @@ class Exchange:
         wanted = (self.call.body or {}).get("stream_options")
         self._usage = isinstance(wanted, Mapping) and bool(wanted.get("include_usage"))
 
-    @property
-    def streamed(self) -> bool:
-        """Whether the body is to be read piece by piece."""
-        # What another hop could answer too is judged whole before it is handed on.
-        return self.call.stream or (self.marker == "stream" and self.call.path not in RESTARTABLE)
-
     def send(self, step: Send, client: Any) -> httpx2.Response:
         """Send once, synchronously, through the hop's SDK.  Raises HopFault."""
+        try:
+            return self._send(step, client)
+        except HopFault as fault:
+            self._heed(step, fault.failure)
+            raise
+
+    async def asend(self, step: Send, client: Any) -> httpx2.Response:
+        """Send once, asynchronously, through the hop's SDK.  Raises HopFault."""
+        try:
+            return await self._asend(step, client)
+        except HopFault as fault:
+            self._heed(step, fault.failure)
+            raise
+
+    def _send(self, step: Send, client: Any) -> httpx2.Response:
         endpoint, out, until = self._outgoing(step)
         try:
             with limit(until):
-                response = client.request(httpx2.Response, endpoint.options(out), stream=self.streamed)
+                response = client.request(httpx2.Response, endpoint.options(out), stream=self._in_pieces(step))
         except Exception as error:
             failure = self._failure_of(error, step)
             if failure is None:
                 raise
             raise HopFault(failure) from error
-        if not self._relayed:
+        if not self._relayed(step):
             return self._whole(step, response)
         try:
             self._must_stream(response)
@@ -86,20 +103,19 @@ class Exchange:
         relay = self._relay(step, response)
         body = SyncBody(response, relay, self.idle, partial(self._broken, step))
         body.prime(until)
-        return self._streaming(step, response, body)
+        return self._streaming(step, response, body, relay.served)
 
-    async def asend(self, step: Send, client: Any) -> httpx2.Response:
-        """Send once, asynchronously, through the hop's SDK.  Raises HopFault."""
+    async def _asend(self, step: Send, client: Any) -> httpx2.Response:
         endpoint, out, until = self._outgoing(step)
         try:
             with limit(until):
-                response = await client.request(httpx2.Response, endpoint.options(out), stream=self.streamed)
+                response = await client.request(httpx2.Response, endpoint.options(out), stream=self._in_pieces(step))
         except Exception as error:
             failure = self._failure_of(error, step)
             if failure is None:
                 raise
             raise HopFault(failure) from error
-        if not self._relayed:
+        if not self._relayed(step):
             return self._whole(step, response)
         try:
             self._must_stream(response)
@@ -109,11 +125,18 @@ class Exchange:
         relay = self._relay(step, response)
         body = AsyncBody(response, relay, self.idle, partial(self._broken, step))
         await body.prime(until)
-        return self._streaming(step, response, body)
+        return self._streaming(step, response, body, relay.served)
 
-    @property
-    def _relayed(self) -> bool:
-        return self.call.stream and self.call.format is not None
+    def _relayed(self, step: Send) -> bool:
+        """Whether the hop's stream becomes the caller's."""
+        return self.call.stream and self.call.format is not None and not step.hop.whole
+
+    def _in_pieces(self, step: Send) -> bool:
+        """Whether the body is to be read piece by piece."""
+        # What another hop could answer too is judged whole before it is handed on.
+        return (self.call.stream and not step.hop.whole) or (
+            self.marker == "stream" and self.call.path not in RESTARTABLE
+        )
 
     def _outgoing(self, step: Send) -> tuple[Endpoint, Outgoing, float]:
         endpoint, hop = self.endpoints[step.hop.endpoint], step.hop
@@ -125,7 +148,7 @@ class Exchange:
             mode=hop.mode,
             body=hop.body,
             headers=self.headers,
-            timeout=timeouts(seconds, self.connect, self.idle if self._relayed else 0.0, self.asked),
+            timeout=timeouts(seconds, self.connect, self.idle if self._relayed(step) else 0.0, self.asked),
             seconds=seconds,
         )
         return endpoint, out, time.monotonic() + seconds
@@ -155,7 +178,7 @@ class Exchange:
         if mode is None or caller is None:
             if self.call.path in RESTARTABLE:
                 self._json(response)
-            elif not self.streamed:
+            elif not self._in_pieces(step):
                 self._made(step, response)
             self._answered(step, response)
             sdk.mark(response, marker=self.marker, route=self.trail.route)
@@ -167,17 +190,30 @@ class Exchange:
         if not is_answer(mode, body):
             raise HopFault(_protocol("schema", response))
         self.origins.remember(tokens(mode, body), step.hop.origin)
-        content = response.content
+        content, made = response.content, body
         if mode != caller:
             try:
-                bridged, losses = REPLIES[mode, caller](body)
-            except MALFORMED:
+                made, losses = REPLIES[mode, caller](body)
+            except MALFORMED as error:
+                log_malformed(error)
                 raise HopFault(_protocol("schema", response)) from None
             self.trail.losses.append(losses)
-            self._learn_made(bridged)
-            content = json.dumps(bridged, separators=(",", ":")).encode()
-        self._answered(step, response)
-        return self._handed_on(response, content, "application/json")
+            self._learn_made(made)
+            content = json.dumps(made, separators=(",", ":")).encode()
+        kind = "application/json"
+        if step.hop.whole:
+            content, kind = self._as_stream(caller, made, response), "text/event-stream"
+        self._answered(step, response, body.get("model"))
+        return self._handed_on(response, content, kind)
+
+    def _as_stream(self, caller: Mode, made: Mapping[str, object], response: httpx2.Response) -> bytes:
+        """Return a whole reply as the stream that the caller wanted."""
+        try:
+            pieces = chat_chunks(made, include_usage=self._usage) if caller == "chat" else responses_events(made)
+        except MALFORMED as error:
+            log_malformed(error)
+            raise HopFault(_protocol("schema", response)) from None
+        return sse(caller, pieces)
 
     def _made(self, step: Send, response: httpx2.Response) -> None:
         """Remember who keeps what a request that is not bridged made or read: a file, a response, its items."""
@@ -226,8 +262,10 @@ class Exchange:
         if tells(mode, event):
             self.origins.remember(tokens(mode, event), origin)
 
-    def _streaming(self, step: Send, response: httpx2.Response, body: SyncBody | AsyncBody) -> httpx2.Response:
-        self._answered(step, response)
+    def _streaming(
+        self, step: Send, response: httpx2.Response, body: SyncBody | AsyncBody, named: str | None
+    ) -> httpx2.Response:
+        self._answered(step, response, named)
         return self._handed_on(response, body, "text/event-stream")
 
     def _broken(self, step: Send, failure: Failure, said: str) -> Exception:
@@ -237,8 +275,32 @@ class Exchange:
 
     # --- both
 
-    def _answered(self, step: Send, response: httpx2.Response) -> None:
-        if step.hop.only_after is not None and self.call.format is not None:
+    def _heed(self, step: Send, failure: Failure) -> None:
+        """Learn from a refusal what the deployment is not."""
+        hop = step.hop
+        if failure.send_state != "rejected" or hop.mode is None or hop.model is None or failure.fault not in LESSONS:
+            return
+        if failure.fault == "deployment" and self.endpoints[hop.endpoint].kind not in _NAMES_BY_API:
+            return
+        # Not the provider's message, which may quote.
+        reason = f"{failure.status} {failure.code or failure.row.sentence}"
+        self.learned.refused(hop.endpoint, hop.model, hop.mode, failure.fault, reason)
+
+    def _learn_model(self, step: Send, response: httpx2.Response, named: object) -> None:
+        """Learn from an answer what the deployment is: Azure names the model behind it."""
+        hop = step.hop
+        if hop.mode is None or hop.model is None:
+            return
+        self.learned.answered(hop.endpoint, hop.model, hop.mode, stream=self._relayed(step))
+        served = next((response.headers[name] for name in _SERVED if name in response.headers), None)
+        if served is None and self.endpoints[hop.endpoint].kind == "azure" and isinstance(named, str):
+            served = named
+        if served is not None and served != hop.model and is_named(served):
+            self.learned.serves(hop.endpoint, hop.model, served)
+
+    def _answered(self, step: Send, response: httpx2.Response, named: object = None) -> None:
+        self._learn_model(step, response, named)
+        if "state" in step.hop.after and self.call.format is not None:
             # The hop took the request only without them, so the next turn does not ask again.
             state = seals(self.call.format, self.call.body or {})
             unknown = [seal.token for seal in state if not seal.holds and self.origins.of(seal.token) is None]

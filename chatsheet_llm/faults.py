@@ -72,6 +72,10 @@ FAULTS: dict[str, Fault] = {
     "content_filter": Fault("policy", "no", "none", "none", "the content filter refused the prompt"),
     "gateway_policy": Fault("gateway_policy", "no", "none", "none", "the gateway's policy refused the call"),
     "capability": Fault("config", "no", "surface", "surface", "the deployment does not serve this API", 300.0),
+    "tools_on_chat": Fault(
+        "config", "no", "surface", "none", "the model takes tools with reasoning on Responses alone"
+    ),
+    "streaming": Fault("config", "no", "surface", "none", "the model, or this account, is given no stream here"),
     "deployment": Fault("config", "no", "surface", "surface", "the endpoint knows no such deployment or path", 30.0),
     "unknown_model": Fault("config", "no", "surface", "surface", "the endpoint knows no such model", 30.0),
     "auth": Fault("config", "no", "origin", "origin", "the credential was refused", 30.0),
@@ -158,6 +162,12 @@ BY_CODE: Mapping[str, str] = {
 }
 """By ``innererror.code``, ``details.error_code``, ``code`` or ``type``, lower case, in that order."""
 
+BY_PARAM: Mapping[tuple[str, str], str] = {
+    ("unsupported_value", "stream"): "streaming",
+    ("unsupported_parameter", "stream"): "streaming",
+}
+"""By ``code`` and ``param`` together, lower case, before the code alone."""
+
 BY_TYPE_ALONE: Mapping[str, str] = {"invalid_request_error": "invalid_request", "not_found_error": "deployment"}
 """Of an event that names nothing finer; with a reply the status tells."""
 
@@ -178,6 +188,9 @@ BY_TEXT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"ContextWindowExceededError|maximum context length|exceeds the context window", "context_length"),
         (r"Input tokens exceed|prompt is too long|exceeds? context limit", "context_length"),
         (r"operation does not work with the specified model|OperationNotSupported", "capability"),
+        (r"tools with reasoning_effort are not supported", "tools_on_chat"),
+        (r"verified to stream this model|'stream' (?:does not support|is not supported)", "streaming"),
+        (r"only supported in v1/responses|not supported in the v1/chat/completions endpoint", "capability"),
         (r"not supported (?:for \S+ )?in /v1/chat/completions|use /v1/responses", "capability"),
         (
             r"enabled only for api.versions?|API version not supported|api-version query parameter is not allowed",

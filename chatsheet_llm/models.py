@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from chatsheet_llm.capabilities import Override
 from chatsheet_llm.endpoint_settings import EndpointSettings, fold
 from chatsheet_llm.route import Mode
+
+ANY_NAME = "*"
+"""The alias of the entry for every name that no other entry has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,7 @@ class ModelSpec:
 
     ``deployments`` maps endpoint name to deployment name.  ``api_model`` is the name for endpoints not listed there.
     ``mode`` and ``chain`` win over every rule; None leaves them to dispatch.  ``max_tokens`` counts output tokens.
-    ``source`` is file and line (``models.yaml:12``).
+    ``capabilities`` is what the entry knows better than the table.  ``source`` is file and line (``models.yaml:12``).
     """
 
     alias: str
@@ -31,6 +35,7 @@ class ModelSpec:
     verbosity_level: str | None = None
     truncation_strategy: str | None = None
     max_tokens: int | None = None
+    capabilities: Override | None = None
     source: str = ""
 
     def deployment_for(self, endpoint_name: str, default: str | None = None) -> str:
@@ -56,8 +61,21 @@ class Registry:
         return cls()
 
     def get(self, name: str) -> ModelSpec | None:
-        """Return the entry with this alias, or None."""
-        return self.models.get(name)
+        """Return the entry with this alias, else the entry ``*`` under this name, or None."""
+        found = self.models.get(name)
+        if found is None and ANY_NAME in self.models:
+            return replace(self.models[ANY_NAME], alias=name)
+        return found
+
+    @property
+    def name(self) -> str:
+        """The name of the file, for people."""
+        return self.path.name if self.path is not None else "models.yaml"
+
+    @property
+    def closed(self) -> bool:
+        """Whether only the models that it names may be asked for: it names some, and none is ``*``."""
+        return bool(self.models) and ANY_NAME not in self.models
 
     def closest(self, name: str) -> str | None:
         """Return the alias most like this name, or None when none is like it."""

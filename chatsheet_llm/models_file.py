@@ -12,9 +12,11 @@ from typing import Final, TypeVar
 import yaml
 from pydantic import ValidationError
 
+from chatsheet_llm.capabilities import OVERRIDES, Override, override_of
 from chatsheet_llm.endpoint_settings import KINDS, EndpointSettings, clean_kind, fold, kind_of, problem_in
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.models import ModelSpec, Registry
+from chatsheet_llm.route import Mode
 from chatsheet_llm.values import NAME, check_hop, clean_url, parse_mode, unknown_name
 from chatsheet_llm.yaml_file import Pairs, YamlFile
 
@@ -31,6 +33,7 @@ _ENTRY: Final = (
     "verbosity_level",
     "truncation_strategy",
     "max_tokens",
+    "capabilities",
     "backend",
     "deployment_name",
     "base_url",
@@ -198,6 +201,9 @@ class _ModelsFile(YamlFile):
             verbosity_level=text("verbosity_level", str),
             truncation_strategy=text("truncation_strategy", str),
             max_tokens=text("max_tokens", _whole_number),
+            capabilities=self.capabilities(found["capabilities"], f"{where}.capabilities")
+            if "capabilities" in found
+            else None,
             source=f"{self.path.name}:{key.start_mark.line + 1}",
         )
         backend = text("backend", _backend)
@@ -205,6 +211,33 @@ class _ModelsFile(YamlFile):
             if name in found and "backend" not in found:
                 self.fail(found[name], f"{where}.{name}", "needs a backend beside it (azure or anthropic)")
         return _Entry(spec, backend, text("base_url", clean_url), text("deployment_name", str))
+
+    def capabilities(self, node: yaml.Node, where: str) -> Override | None:
+        """Return what an entry says of its model in place of the table."""
+        told: dict[str, object] = {}
+        for name, (_, value) in self.fields(node, where, OVERRIDES).items():
+            place = f"{where}.{name}"
+            kind = OVERRIDES[name]
+            if kind == "names":
+                told[name] = [text for _, text in self.names(value, place)]
+            elif kind == "renames":
+                told[name] = {old: new for old, new in self.texts(value, place).items() if new is not None}
+            elif kind == "modes":
+                told[name] = frozenset(
+                    mode
+                    for item, text in self.names(value, place)
+                    if (mode := self.mode(item, place, text)) is not None
+                )
+            else:
+                told[name] = self.checked(value, place, _CHECKS[kind])
+        return override_of(told) if told else None
+
+    def mode(self, node: yaml.Node, where: str, text: str) -> Mode | None:
+        try:
+            return parse_mode(text)
+        except ValueError as problem:
+            self.fail(node, where, problem)
+            return None
 
     def placed(self, entries: list[_Entry], endpoints: dict[str, EndpointSettings]) -> Registry:
         """Return the registry, with ``backend``, ``base_url`` and ``deployment_name`` turned into what they mean."""
@@ -250,7 +283,16 @@ def _base_model(text: str) -> str:
     return text
 
 
+def _yes_or_no(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(f"must be true or false (got {text!r})")
+    return text.lower() == "true"
+
+
 def _whole_number(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
         raise ValueError(f"must be a whole number of at least 1 (got {text!r})")
     return int(text)
+
+
+_CHECKS: Final[Mapping[str, Callable[[str], object]]] = {"flag": _yes_or_no, "number": _whole_number, "text": str}

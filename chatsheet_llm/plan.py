@@ -18,8 +18,8 @@ from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
 from chatsheet_llm.classify import Failure
-from chatsheet_llm.dispatch import Hop
 from chatsheet_llm.domains import Domains, price
+from chatsheet_llm.hops import Amend, Hop, unamended
 
 LONGEST_WAIT = 120.0
 """Seconds; a longer hint is never slept through: the call moves on, or raises with ``retry_at``."""
@@ -109,16 +109,18 @@ def plan(
     deadline_at: float,
     attempt: float = math.inf,
     side_effects: bool = False,
+    amend: Amend = unamended,
     clock: Callable[[], float] = time.monotonic,
 ) -> Generator[Send | Wait, None, None]:
     """Plan one call over the hops, in order.
 
     ``deadline_at`` is a time of ``clock`` (monotonic seconds).  ``attempt`` is the most seconds that the caller gives
     to one attempt; without it the plan shares the time out.  ``side_effects`` forbids a second send after one whose
-    outcome is unknown.  Raises :class:`GaveUp`.
+    outcome is unknown.  ``amend`` gives a hop that has refused a request the form that it asks for, which is tried at
+    once.  Raises :class:`GaveUp`.
     """
-    call = _Plan(hops, domains, policy, deadline_at, attempt, side_effects, clock)
-    hop = yield from call.choose(hops)
+    call = _Plan(hops, domains, policy, deadline_at, attempt, side_effects, amend, clock)
+    hop = yield from call.choose()
     while True:
         left = deadline_at - clock()
         if left <= 0:
@@ -156,6 +158,7 @@ class _Plan:
     deadline_at: float
     attempt: float
     side_effects: bool
+    amend: Amend
     clock: Callable[[], float]
     seen: _Seen = field(default_factory=_Seen)
     started: float = field(init=False)
@@ -184,10 +187,14 @@ class _Plan:
         seen.failures.append(failure)
         state = self._retry_state(failure)
         stops = self.policy.stop(state)
-        if not stops and (other := self._other_form(hop, failure)) is not None and self.domains.enter(other):
+        other = None if stops or failure.send_state != "rejected" else self.amend(hop, failure.fault)
+        if other is not None and self.domains.enter(other):
             # It starts anew: what the hop has refused is no trouble of its own.
             seen.failures.pop()
-            seen.on_hop[hop.name] -= 1
+            if other.surface == hop.surface:
+                seen.on_hop[hop.name] -= 1
+            else:
+                seen.surfaces.add(hop.surface)
             return other
         if row.move == "none" or stops:
             raise self.gave_up()
@@ -224,13 +231,12 @@ class _Plan:
             waiting.append(hop)
         return (yield from self._wait_for(waiting))
 
-    def choose(self, hops: Sequence[Hop]) -> Generator[Wait, None, Hop]:
+    def choose(self) -> Generator[Wait, None, Hop]:
         """Choose a hop that is open; where none is, probe one early, or wait for a time that a server named."""
-        hops = [hop for hop in hops if hop.only_after is None]
-        found = self._open(hops)
-        return (
-            found if found is not None else (yield from self._wait_for([h for h in hops if self.domains.throttled(h)]))
-        )
+        found = self._open(self.hops)
+        if found is not None:
+            return found
+        return (yield from self._wait_for([hop for hop in self.hops if self.domains.throttled(hop)]))
 
     def gave_up(self) -> GaveUp:
         """Return the end of the call, with why the hops that were not tried are closed."""
@@ -238,10 +244,7 @@ class _Plan:
         closed = [
             (hop, why, max(0.0, self.domains.reopens_at(hop) - self.clock()))
             for hop in self.hops
-            if hop.only_after is None
-            and hop.name not in tried
-            and not self.domains.permits(hop)
-            and (why := self.domains.why(hop)) is not None
+            if hop.name not in tried and not self.domains.permits(hop) and (why := self.domains.why(hop)) is not None
         ]
         failures = self.seen.failures or [why for _, why, _ in closed]
         if self.clock() >= self.deadline_at or not failures:
@@ -275,16 +278,7 @@ class _Plan:
             yield from self._sleep(pause, "rate limited")
         raise self.gave_up()
 
-    def _other_form(self, hop: Hop, failure: Failure) -> Hop | None:
-        """The same hop as it is to be asked after just this fault, once; the provider has done no work yet."""
-        if hop.only_after is not None or failure.send_state != "rejected":
-            return None
-        forms = (other for other in self.hops if (other.surface, other.only_after) == (hop.surface, failure.fault))
-        return next(forms, None)
-
     def _fresh(self, hop: Hop) -> bool:
-        if hop.only_after is not None:
-            return False
         return hop.origin not in self.seen.origins and hop.surface not in self.seen.surfaces
 
     def _fits(self, pause: float) -> bool:

@@ -8,13 +8,18 @@ from typing import TypeVar
 
 from chatsheet_llm import errors
 from chatsheet_llm.classify import Failure
-from chatsheet_llm.dispatch import BODY, LOSS, STATE, Call, Dispatch
+from chatsheet_llm.dispatch import BODY, LOSS, MODE, MODEL, PATH, STATE, UNCONFIGURED
 from chatsheet_llm.errors import CallError
 from chatsheet_llm.faults import Kind
 from chatsheet_llm.formats.error_bodies import bridge_error
-from chatsheet_llm.route import Route
+from chatsheet_llm.hops import Call, Dispatch
+from chatsheet_llm.models import ANY_NAME, Registry
+from chatsheet_llm.route import Mode, Route
 
 _E = TypeVar("_E", bound=CallError)
+
+MOST_NAMES = 30
+"""Models that a message lists before it only counts."""
 
 ERRORS: Mapping[str, type[CallError]] = {
     "dns": errors.HopUnreachableError,
@@ -35,6 +40,8 @@ ERRORS: Mapping[str, type[CallError]] = {
     "unknown_model": errors.DeploymentNotFoundError,
     "capability": errors.CapabilityError,
     "not_implemented": errors.CapabilityError,
+    "tools_on_chat": errors.CapabilityError,
+    "streaming": errors.CapabilityError,
     "context_length": errors.ContextLengthError,
     "not_found": errors.RequestNotFoundError,
     "conflict": errors.RequestConflictError,
@@ -67,11 +74,19 @@ ADVICE: Mapping[str, str] = {
     "forbidden": "check network rules, key authentication and role assignments of the resource",
     "deployment": "check the deployment's name and the API version; a new deployment needs some minutes",
     "unknown_model": "check the model's name against `chatsheet-llm models`",
+    "tools_on_chat": "ask for it through /v1/responses (mode 'responses'), or set reasoning_effort to 'none'",
+    "streaming": "ask for it without stream, or as streaming: false in the model's capabilities",
     "html": "check the endpoint's URL; a login page or a proxy may stand before it",
     "pool": "close streams that are not read to their end, or use fewer calls at once",
     "deadline": "raise CHATSHEET_DEADLINE, or the call's deadline",
 }
 """What to do, by fault, where there is something to do."""
+
+_OTHER_API: Mapping[Mode | None, str] = {
+    "chat": "ask for it through /v1/responses: leave the mode to the rules, or name that API in the chain",
+    "responses": "ask for it through /v1/chat/completions: leave the mode to the rules, or name that API in the chain",
+}
+"""What to do about a deployment that does not serve an API."""
 
 
 def error_for(failure: Failure, route: Route) -> CallError:
@@ -88,14 +103,18 @@ def interrupted(failure: Failure, route: Route, partial: str) -> errors.StreamIn
     return error
 
 
-def no_hop(call: Call, dispatch: Dispatch, route: Route, unconfigured: Mapping[str, str]) -> errors.ChatsheetError:
+def no_hop(
+    call: Call, dispatch: Dispatch, route: Route, unconfigured: Mapping[str, str], registry: Registry
+) -> errors.ChatsheetError:
     """Return the error for a call that no hop of the chain can serve.  Nothing was sent."""
     reasons = "; ".join(f"{skip.hop}: {skip.reason}" for skip in dispatch.skipped)
-    rules = {skip.rule for skip in dispatch.skipped} - {"not configured"}
+    rules = {skip.rule for skip in dispatch.skipped} - {UNCONFIGURED}
     error: errors.ChatsheetError
-    if not rules:
+    if MODEL in rules:
+        error = unknown_model(call.model or "", registry, route)
+    elif not rules:
         error = errors.NoEndpointError(f"no hop of the chain is configured: {_what_to_set(dispatch, unconfigured)}")
-    elif rules == {"path"}:
+    elif rules == {PATH} and call.format is None:
         error = errors.UnsupportedPathError(
             f"no endpoint of the chain serves {call.method.upper()} {call.path} ({reasons})"
         )
@@ -108,7 +127,7 @@ def no_hop(call: Call, dispatch: Dispatch, route: Route, unconfigured: Mapping[s
             param=told.partition(":")[0],
             code="invalid_request",
         )
-    elif STATE in rules and all(skip.rule == STATE for skip in dispatch.skipped if skip.rule != "not configured"):
+    elif STATE in rules and rules == {STATE}:
         error = _stateless(call, reasons, dispatch, route)
     elif dispatch.losses:
         parameters = ", ".join(dict.fromkeys(loss.path for loss in dispatch.losses))
@@ -120,14 +139,31 @@ def no_hop(call: Call, dispatch: Dispatch, route: Route, unconfigured: Mapping[s
             code="unsupported_parameter",
         )
     else:
+        hint = "; leave the mode to the rules, or correct the model's capabilities" if MODE in rules else ""
         error = errors.CapabilityError(
-            f"no hop of the chain can serve {call.model or 'this request'!r} through {call.path} ({reasons})",
+            f"no hop of the chain can serve {call.model or 'this request'!r} through {call.path} ({reasons}){hint}",
             route=route,
             status=400,
+            param="mode" if MODE in rules else None,
             code="OperationNotSupported",
         )
     error.route = route
     return error
+
+
+def unknown_model(name: str, registry: Registry, route: Route) -> errors.UnknownModelError:
+    """Return the error for a model that the registry does not name."""
+    close = registry.closest(name)
+    names = [alias for alias in registry.models if alias != ANY_NAME]
+    shown = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+    hint = f"did you mean {close!r}? " if close is not None else ""
+    return errors.UnknownModelError(
+        f"{registry.name} names no model {name!r}; {hint}It has {shown}; an entry '*' would let every name pass",
+        route=route,
+        status=404,
+        param="model",
+        code="model_not_found",
+    )
 
 
 def _stateless(call: Call, reasons: str, dispatch: Dispatch, route: Route) -> CallError:
@@ -181,7 +217,7 @@ _TOLD = frozenset({"closed", LOSS, STATE})
 
 
 def _message(failure: Failure, route: Route) -> str:
-    advice = ADVICE.get(failure.fault)
+    advice = _OTHER_API.get(failure.mode) if failure.fault == "capability" else ADVICE.get(failure.fault)
     left = [f"{skip.hop} {skip.reason}" for skip in route.skipped if skip.rule in _TOLD]
     told = "; ".join([str(route) if route.attempts else "nothing was sent", *left])
     return f"{failure.sentence.rstrip('.')}{f' ({advice})' if advice else ''} [{told}]"

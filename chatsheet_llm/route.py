@@ -43,8 +43,9 @@ class Attempt:
     """One request that was sent, or tried to be sent, to one hop.
 
     ``started`` and ``seconds`` are seconds, counted from the start of the call; ``waited`` is how long the call slept
-    before this attempt.  ``status`` is the HTTP status, or None when no answer came.  ``outcome`` is ``"ok"`` or the
-    class of the failure (``"rate"``, ``"transient"``, ...).  ``reason`` never holds a credential or a prompt.
+    before this attempt.  ``rule`` names the rule that chose the API, ``because`` says it in a sentence.  ``status`` is
+    the HTTP status, or None when no answer came.  ``outcome`` is ``"ok"`` or the class of the failure (``"rate"``,
+    ``"transient"``, ...).  ``reason`` never holds a credential or a prompt.
     """
 
     hop: str
@@ -62,6 +63,7 @@ class Attempt:
     seconds: float = 0.0
     waited: float = 0.0
     retry_after: float | None = None
+    because: str = ""
 
     @property
     def ok(self) -> bool:

@@ -6,12 +6,14 @@ import difflib
 import os
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from chatsheet_llm.capabilities import capability_of
 from chatsheet_llm.endpoint_settings import KINDS, EndpointSettings, fold, kind_of, lay_over, problem_in
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.models import Registry
@@ -41,6 +43,13 @@ _NEEDS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
 """Kind to what it cannot work without: one field of each group."""
 
 _MODELS_FILE: Final = Path("models.yaml")
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Where settings were read, which is no part of what they say: all are equal."""
+
+    env_files: EnvFile | None = field(compare=False)
 
 
 class Settings(BaseSettings):
@@ -79,6 +88,7 @@ class Settings(BaseSettings):
     idle_timeout: Seconds = 60.0
     max_sends: Annotated[int, BeforeValidator(at_least(1))] = 4
     max_retries: Annotated[int, BeforeValidator(at_least(0))] = 1
+    learned_expiry: Seconds = 3600.0
     on_loss: Annotated[Literal["error", "drop"], BeforeValidator(clean_on_loss)] = "error"
     ca_bundle: LocalPath = None
     proxy: Proxy = None
@@ -86,6 +96,7 @@ class Settings(BaseSettings):
 
     _registry: Registry = PrivateAttr(default_factory=Registry.empty)
     _replaced: dict[str, EndpointSettings] = PrivateAttr(default_factory=dict)
+    _read: _Read = PrivateAttr(default_factory=lambda: _Read(None))
 
     def __init__(self, *, _env_file: EnvFile | None = ENV_FILE, **values: object) -> None:
         problems = self._fill(_env_file, values)
@@ -106,11 +117,30 @@ class Settings(BaseSettings):
             return variables.problems + [variables.problem(item) for item in error.errors()]
         if variables.problems:
             return variables.problems
+        self._read = _Read(env_file)
         try:
             self._registry = self._load_registry(variables)
-            names = {fold(name): name for name in self._merged()}
+            self._warn(stacklevel=4)
         except SettingsError as error:
             return [str(error)]
+        return []
+
+    def reloaded(self) -> Settings:
+        """Return a copy that has read ``models.yaml`` again, with the variables it refers to as they are now.
+
+        Everything else is as it was read first.  Raises SettingsError for a file that is wrong or gone.
+        """
+        variables = Variables(os.environ, read_env_files(self._read.env_files))
+        made = self.model_copy()
+        if made._registry.path is not None and self.models_file is None and not made._registry.path.is_file():  # noqa: SLF001
+            raise SettingsError(f"there is no file {str(made._registry.path)!r} any more")  # noqa: SLF001
+        made._registry = made._load_registry(variables)  # noqa: SLF001  our own copy
+        made._warn(stacklevel=4)  # noqa: SLF001
+        return made
+
+    def _warn(self, stacklevel: int) -> None:
+        """Warn of what models.yaml says in vain.  Raises SettingsError where it contradicts other settings."""
+        names = {fold(name): name for name in self._merged()}
         for spec in self._registry:
             for name in spec.deployments:
                 if fold(name) not in names:
@@ -119,8 +149,17 @@ class Settings(BaseSettings):
                     text = (
                         f"{spec.source}: model {spec.alias!r} has a deployment on endpoint {name!r}, which is not known"
                     )
-                    warnings.warn(text + hint, stacklevel=3)
-        return []
+                    warnings.warn(text + hint, stacklevel=stacklevel)
+            row = capability_of(spec.base_model)
+            if spec.capabilities is not None:
+                row = spec.capabilities.over(row, spec.source)
+            effort = spec.reasoning_effort
+            if effort is not None and row is not None and row.efforts is not None and effort not in row.efforts:
+                takes = ", ".join(row.efforts)
+                text = (
+                    f"{spec.source}: model {spec.alias!r} has reasoning_effort {effort!r}, but {spec.base_model} takes "
+                )
+                warnings.warn(f"{text}{takes} ({row.told('efforts')})", stacklevel=stacklevel)
 
     @classmethod
     def settings_customise_sources(

@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import time
+import traceback
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import httpx2
 from typing_extensions import Self
@@ -22,6 +25,8 @@ from chatsheet_llm.formats.watch import WATCHES, ChatWatch
 from chatsheet_llm.network import limit
 from chatsheet_llm.route import Mode
 
+log = logging.getLogger("chatsheet_llm")
+
 DRAIN = 0.25
 """Seconds to read on after the last word, so that the connection can be used again."""
 LINGER = 5.0
@@ -31,9 +36,22 @@ LINGER = 5.0
 MALFORMED = (FormatError, TypeError, KeyError)
 """What an event of a shape that nobody foresaw may raise in a bridge, beside what the bridge raises itself."""
 
+_PACKAGE = Path(__file__).parent
 
 _TELLING = ('"thinking_blocks"', '"audio"')
 """What the text of a chat chunk holds that has something to remember."""
+
+
+def log_malformed(error: Exception) -> None:
+    """Log what became a hop's fault: its class and the line of ours that raised it, never its text, which may quote.
+
+    A FormatError is a shape that was foreseen, told at level DEBUG.  Any other is a gap in a bridge, told as an ERROR.
+    """
+    places = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    ours = [(Path(file), line) for file, line in places if _PACKAGE in Path(file).parents]
+    where = f"{ours[-1][0].relative_to(_PACKAGE.parent).as_posix()}:{ours[-1][1]}" if ours else "outside chatsheet_llm"
+    level = logging.DEBUG if isinstance(error, FormatError) else logging.ERROR
+    log.log(level, "a hop's answer was given up: %s raised at %s", type(error).__name__, where)
 
 
 class HopFault(Exception):
@@ -48,10 +66,10 @@ class Relay:
     """Take a hop's bytes, give the caller's bytes.
 
     ``committed`` turns true with the first content: what :meth:`feed` has returned by then must be delivered before
-    anything else, and no other hop may answer any more.  Raises :class:`HopFault` for an error event, an event that is
-    no JSON, and an end without the terminal event.  A fault behind content in the same bytes waits for :meth:`settle`,
-    so that the outcome does not hang on how the bytes were cut.  ``learn`` hears every event that is no error,
-    ``learn_made`` every one that a bridge made.
+    anything else, and no other hop may answer any more; ``served`` is then the model that a chunk of chat names.
+    Raises :class:`HopFault` for an error event, an event that is no JSON, and an end without the terminal event.  A
+    fault behind content in the same bytes waits for :meth:`settle`, so that the outcome does not hang on how the bytes
+    were cut.  ``learn`` hears every event that is no error, ``learn_made`` every one that a bridge made.
     """
 
     def __init__(
@@ -66,6 +84,7 @@ class Relay:
         choices: int = 1,
     ) -> None:
         self.committed = False
+        self.served: str | None = None
         self._mode = mode
         self._caller = caller
         self._headers = headers
@@ -124,7 +143,8 @@ class Relay:
             raise self._fault("truncated" if self._events or self._named_stream else "no_stream")
         try:
             rest = self._encoded(self._bridge.end()) if self._bridge is not None else b""
-        except MALFORMED:
+        except MALFORMED as error:
+            log_malformed(error)
             raise self._fault("bad_event") from None
         # Written by us, after the proof of wholeness: gateways leave it out, or send it after a cut.
         return rest + encode(Event(None, DONE)) if self._caller == "chat" else rest
@@ -148,7 +168,8 @@ class Relay:
             raise self._fault("bad_event")
         try:
             return self._judged(event, parsed)
-        except MALFORMED:
+        except MALFORMED as error:
+            log_malformed(error)
             raise self._fault("bad_event") from None
 
     def _judged(self, event: Event, parsed: Mapping[str, object]) -> bytes:
@@ -161,6 +182,9 @@ class Relay:
             raise HopFault(classify_event(parsed, self._headers, content_seen=self.committed))
         if sight in ("content", "end"):
             self.committed = True
+            if self.served is None:
+                model = parsed.get("model")
+                self.served = model if isinstance(model, str) else ""
         # Hardly any chunk of chat has something to remember, and there are many: the text tells sooner.
         if self._learn is not None and (self._mode != "chat" or any(name in event.data for name in _TELLING)):
             self._learn(parsed)

@@ -37,6 +37,7 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "idle_timeout": ("CHATSHEET_IDLE_TIMEOUT",),
     "max_sends": ("CHATSHEET_MAX_SENDS",),
     "max_retries": ("CHATSHEET_MAX_RETRIES",),
+    "learned_expiry": ("CHATSHEET_LEARNED_EXPIRY",),
     "on_loss": ("CHATSHEET_ON_LOSS",),
     "ca_bundle": ("CHATSHEET_CA_BUNDLE",),
     "proxy": ("CHATSHEET_PROXY",),

@@ -37,9 +37,9 @@ class Said(BaseModel):
 
 
 @contextmanager
-def quick_sandbox() -> Iterator[Sandbox]:
+def quick_sandbox(deployments: Mapping[str, str] | None = None) -> Iterator[Sandbox]:
     """A sandbox, and no certificates: to load them takes longer than a call, and loopback needs none."""
-    with TemporaryDirectory() as empty, pytest.MonkeyPatch.context() as patch, Sandbox() as box:
+    with TemporaryDirectory() as empty, pytest.MonkeyPatch.context() as patch, Sandbox(deployments=deployments) as box:
         patch.setenv("SSL_CERT_DIR", empty)
         patch.delenv("SSL_CERT_FILE", raising=False)
         yield box

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
-from chatsheet_llm.capabilities import CAPABILITIES, Capability, capability_of, parse_name
+from chatsheet_llm.capabilities import CAPABILITIES, OVERRIDES, Capability, Override, capability_of, parse_name
 
 # A second copy of what decides a call, so that flipping a row fails here.  Columns: APIs (c, r), streaming (s),
 # reasoning (R), tools on chat with effort (E) and without (W), parallel_tool_calls refused (P), later versions (+);
@@ -49,6 +51,9 @@ ROWS = {
     "gpt-4-turbo": ("c s E W", None, (None, None)),
 }
 
+ALSO = {"temperature", "top_p", "top_logprobs"}
+"""Refused by Responses too."""
+AT_NONE = {"temperature", "top_p", "logprobs", "top_logprobs"}
 SAMPLING = {"temperature", "top_p", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias"}
 
 
@@ -85,18 +90,32 @@ def test_every_row_names_its_source_and_date(row: Capability) -> None:
 
 @pytest.mark.parametrize("row", CAPABILITIES, ids=lambda row: row.family)
 def test_only_reasoning_models_refuse_sampling_on_chat(row: Capability) -> None:
-    refused = row.refuses("chat") - row.refused
+    refused = row.refuses("chat", "high") - {"parallel_tool_calls"}
 
     assert refused == (SAMPLING | {"max_tokens"} if row.reasoning else set())
+    assert row.refuses("responses", "high") - {"parallel_tool_calls"} == (ALSO if row.reasoning else set())
     assert row.renamed_on_chat == ({"max_tokens": "max_completion_tokens"} if row.reasoning else {})
 
 
-def test_parameters_refused_on_chat_are_not_refused_on_responses() -> None:
-    o3 = capability_of("o3")
+@pytest.mark.parametrize(
+    ("name", "effort", "takes"),
+    [
+        ("gpt-5", None, set()),
+        ("gpt-5", "none", set()),
+        ("gpt-5.1", None, AT_NONE),
+        ("gpt-5.2", "none", AT_NONE),
+        ("gpt-5.2", "low", set()),
+        ("gpt-5.4-mini", None, AT_NONE),
+        ("gpt-5.6", None, set()),
+        ("o3", None, set()),
+    ],
+)
+def test_sampling_is_taken_where_the_model_does_not_reason(name: str, effort: str | None, takes: set[str]) -> None:
+    row = capability_of(name)
 
-    assert o3 is not None
-    assert o3.refuses("responses") == {"parallel_tool_calls"}
-    assert o3.refuses("chat") == SAMPLING | {"max_tokens", "parallel_tool_calls"}
+    assert row is not None
+    assert SAMPLING - row.refuses("chat", effort) == takes
+    assert ALSO - row.refuses("responses", effort) == takes & ALSO
 
 
 @pytest.mark.parametrize("row", [row for row in CAPABILITIES if "*" not in row.family], ids=lambda row: row.family)
@@ -160,7 +179,8 @@ def test_a_name_finds_its_family_by_version(name: str, family: str) -> None:
         "gpt-4o-audio-preview",
         "gpt-5-",
         "o5",
-        "claude-sonnet-4-5",
+        "anthropic/claude-sonnet-4-5",
+        "my-claude-sonnet-4-5",
         "text-embedding-3-small",
     ],
 )
@@ -174,3 +194,57 @@ def test_a_version_is_compared_as_numbers() -> None:
     assert older is not None
     assert newer is not None
     assert older.version < newer.version
+
+
+@pytest.mark.parametrize("name", ["claude-sonnet-4-5", "claude-3-5-haiku-latest", "claude-opus-4-6", "Claude-Opus-5"])
+def test_every_claude_speaks_messages(name: str) -> None:
+    row = capability_of(name)
+
+    assert row is not None
+    assert row.apis == {"messages"}
+
+
+@pytest.mark.parametrize(
+    ("effort", "name", "takes"),
+    [
+        (None, "gpt-5.4", True),
+        ("none", "gpt-5.4", True),
+        ("low", "gpt-5.4", False),
+        (None, "gpt-5.6", False),
+        ("none", "gpt-5.6", True),
+        ("high", "gpt-5", True),
+    ],
+)
+def test_tools_on_chat_hang_on_the_effort(effort: str | None, name: str, takes: bool) -> None:
+    row = capability_of(name)
+
+    assert row is not None
+    assert row.takes_tools_on_chat(effort) == takes
+
+
+# --- what a model entry says in place of the table
+
+
+def test_an_override_lies_over_its_row_and_says_where_it_stands() -> None:
+    row = Override(apis=frozenset({"chat"}), streaming=False).over(capability_of("gpt-5-codex"), "models.yaml:3")
+
+    assert row is not None
+    assert (row.apis, row.streaming, row.efforts) == ({"chat"}, False, ("low", "medium", "high"))
+    assert (row.told("apis"), row.told("efforts")) == ("models.yaml:3", "ms-reasoning, 2026-03")
+
+
+def test_an_override_of_a_model_that_nobody_knows_is_all_that_is_known() -> None:
+    row = Override(apis=frozenset({"responses"}), efforts=("low",)).over(None, "models.yaml:3")
+
+    assert row is not None
+    assert (row.apis, row.efforts, row.told("apis")) == ({"responses"}, ("low",), "models.yaml:3")
+
+
+def test_an_override_without_apis_makes_no_row_of_its_own() -> None:
+    assert Override(streaming=False).over(None, "models.yaml:3") is None
+    assert Override().over(capability_of("gpt-5"), "models.yaml:3") is capability_of("gpt-5")
+
+
+def test_every_field_of_an_override_can_be_said_in_a_file() -> None:
+    assert set(OVERRIDES) == {each.name for each in fields(Override)}
+    assert set(OVERRIDES) < {each.name for each in fields(Capability)}

@@ -57,6 +57,9 @@ ON_RESPONSES = (
     "Function tools with reasoning_effort are not supported for gpt-5.4 in /v1/chat/completions. "
     "Please use /v1/responses instead."
 )
+UNVERIFIED = "Your organization must be verified to stream this model."
+ONLY_RESPONSES = "This model is only supported in v1/responses and not in v1/chat/completions."
+NO_CHAT_MODEL = "This is not a chat model and thus not supported in the v1/chat/completions endpoint."
 NO_CREDIT = (
     "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase "
     "credits."
@@ -89,7 +92,12 @@ REPLIES: list[tuple[int, Json | str, str]] = [
     # what a deployment cannot do
     (400, cognitive("OperationNotSupported", NO_OPERATION), "capability"),
     (400, proxied(400, f"litellm.BadRequestError: AzureException - {NO_OPERATION}"), "capability"),
-    (400, openai_style(ON_RESPONSES, None, "invalid_request_error", param="reasoning_effort"), "capability"),
+    (400, openai_style(ON_RESPONSES, None, "invalid_request_error", param="reasoning_effort"), "tools_on_chat"),
+    (400, proxied(400, f"litellm.BadRequestError: AzureException - {ON_RESPONSES}"), "tools_on_chat"),
+    (400, openai_style(UNVERIFIED, "unsupported_value", "invalid_request_error", param="stream"), "streaming"),
+    (400, proxied(400, f"litellm.BadRequestError: OpenAIException - {UNVERIFIED}"), "streaming"),
+    (404, openai_style(ONLY_RESPONSES, None, "invalid_request_error", param="model"), "capability"),
+    (404, openai_style(NO_CHAT_MODEL, None, "invalid_request_error", param="model"), "capability"),
     (400, cognitive("BadRequest", "api-version query parameter is not allowed when using /v1 path"), "capability"),
     (400, cognitive("BadRequest", "API version not supported"), "capability"),
     (400, cognitive("BadRequest", TOO_OLD), "capability"),

@@ -441,7 +441,7 @@ def test_an_outage_costs_hardly_more_than_the_calls(box: Sandbox) -> None:
 def test_a_broken_hop_is_left_alone_probed_and_trusted_again(box: Sandbox) -> None:
     box.inject("litellm", "reset")
     with ChatClient(settings_for(box)) as client:
-        breaker = client._core.domains.breaker(client._core.endpoints["litellm"].origin)
+        breaker = client._core.domains.breaker(client._core.setup.endpoints["litellm"].origin)
         for _ in range(8):
             hello(client)
         hits = box.hits("litellm")
@@ -469,7 +469,7 @@ def test_no_key_is_in_anything_a_caller_can_print(box: Sandbox) -> None:
     with ChatClient(settings) as client:
         shown += [
             repr(client),
-            repr(client._core.endpoints),
+            repr(client._core.setup.endpoints),
             repr(client.health()),
             repr(client.plan(model="gpt-5", messages=HELLO)),
         ]

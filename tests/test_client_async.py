@@ -285,7 +285,7 @@ async def test_a_cancelled_probe_leaves_the_way_free(client: AsyncChatClient, bo
         await hello(client)
     box.clear()
     box.inject("litellm", "stall", times=1)
-    client._core.domains.breaker(client._core.endpoints["litellm"].origin).opened_until = 0.0
+    client._core.domains.breaker(client._core.setup.endpoints["litellm"].origin).opened_until = 0.0
     probe = asyncio.create_task(hello(client))
     await asyncio.sleep(0.05)
     beside = route_of(await hello(client))

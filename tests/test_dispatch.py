@@ -7,11 +7,15 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from chatsheet_llm.defaults import with_defaults
-from chatsheet_llm.dispatch import RESTARTABLE, Call, Dispatch, OnLoss, dispatch, parse_hop
+from chatsheet_llm.capabilities import Override
+from chatsheet_llm.dispatch import dispatch, parse_hop
 from chatsheet_llm.endpoint_settings import EndpointSettings
 from chatsheet_llm.endpoints import Endpoint, build
 from chatsheet_llm.errors import SettingsError
+from chatsheet_llm.hops import RESTARTABLE, Call, Dispatch, OnLoss
+from chatsheet_llm.learned import Learned
 from chatsheet_llm.models import ModelSpec, Registry
+from chatsheet_llm.modes import RULES
 from chatsheet_llm.route import Mode
 
 KEY = "planted-key"
@@ -46,11 +50,13 @@ def asked(
     mode: Mode | None = None,
     own_chain: tuple[str, ...] | None = None,
     on_loss: OnLoss = "error",
+    stream: bool = False,
+    learned: Learned | None = None,
 ) -> Dispatch:
     formats: dict[str, Mode] = {"/chat/completions": "chat", "/responses": "responses"}
-    call = Call(method, path, formats.get(path), body, False, own_chain, mode, on_loss)
+    call = Call(method, path, formats.get(path), body, stream, own_chain, mode, on_loss)
     registry = Registry({spec.alias: spec for spec in models}, chains=chains or {})
-    return dispatch(call, endpoints=endpoints, registry=registry, chain=chain, known=known)
+    return dispatch(call, endpoints=endpoints, registry=registry, chain=chain, known=known, learned=learned)
 
 
 def names(found: Dispatch) -> list[str]:
@@ -107,16 +113,36 @@ def test_a_responses_request_that_chat_cannot_carry_leaves_that_hop_out() -> Non
     assert [(skip.hop, skip.rule) for skip in found.skipped] == [("azure/chat", "loss")]
 
 
-def test_an_explicit_mode_wins_over_what_is_known_of_the_model() -> None:
-    found = asked(chat("gpt-5-codex"), mode="chat")
+def test_an_explicit_mode_wins_over_every_rule() -> None:
+    found = asked(chat("gpt-5"), mode="chat")
 
     assert names(found) == ["litellm/chat", "azure/chat"]
-    assert {hop.rule for hop in found.hops} == {"the call sets the mode"}
-    assert [skip.rule for skip in found.skipped] == ["the call sets the mode"]
+    assert {hop.rule for hop in found.hops} == {"call mode"}
+    assert [skip.rule for skip in found.skipped] == ["call mode"]
 
 
-def test_the_mode_of_a_model_entry_wins_over_what_is_known_of_it() -> None:
-    opted_out = ModelSpec("codex", base_model="gpt-5-codex", mode="chat")
+@pytest.mark.parametrize(
+    ("body", "mode", "said"),
+    [
+        (chat("gpt-5-codex"), "chat", "gpt-5-codex is served through /v1/responses, not /v1/chat/completions"),
+        (chat("gpt-4"), "responses", "gpt-4 is served through /v1/chat/completions, not /v1/responses"),
+        (chat("gpt-5.4", tools=TOOLS, reasoning_effort="low"), "chat", "through /v1/responses alone"),
+        (chat("gpt-5.6", tools=TOOLS), "chat", "takes tools without an effort through /v1/responses alone"),
+    ],
+)
+def test_a_mode_that_the_model_does_not_speak_is_an_error_and_never_sent(
+    body: dict[str, object], mode: Mode, said: str
+) -> None:
+    found = asked(body, mode=mode)
+
+    assert names(found) == []
+    assert {skip.rule for skip in found.skipped} <= {"mode", "call mode"}
+    assert all(said in skip.reason for skip in found.skipped if skip.rule == "mode")
+
+
+def test_a_model_entry_that_knows_better_than_the_table_is_believed() -> None:
+    knows_better = Override(apis=frozenset({"chat", "responses"}))
+    opted_out = ModelSpec("codex", base_model="gpt-5-codex", mode="chat", capabilities=knows_better)
 
     assert names(asked(chat("codex"), models=[opted_out])) == ["litellm/chat", "azure/chat"]
 
@@ -126,7 +152,7 @@ def test_the_mode_of_a_model_entry_leaves_out_hops_that_name_another() -> None:
     found = asked(chat("codex"), models=[spec])
 
     assert names(found) == ["litellm/responses", "azure/responses"]
-    assert found.skipped[0].rule == "the model entry sets the mode"
+    assert found.skipped[0].rule == "model mode"
 
 
 def test_the_mode_of_a_call_wins_over_that_of_the_model_entry() -> None:
@@ -163,9 +189,10 @@ def test_an_old_api_version_has_no_responses() -> None:
 
 def test_every_hop_says_the_rule_that_chose_it() -> None:
     assert [hop.rule for hop in asked(chat("gpt-5-codex")).hops] == [
-        "gpt-5-codex speaks responses",
-        "the hop names the mode",
+        "capability",
+        "hop mode",
     ]
+    assert {hop.rule for hop in asked(chat("gpt-5-codex")).hops} <= set(RULES)
 
 
 # --- names and bodies
@@ -331,7 +358,7 @@ def test_what_the_table_says_is_a_hint_where_no_other_hop_is_left() -> None:
     found = asked(chat("gpt-5-codex"), ["azure/chat"])
 
     assert names(found) == ["azure/chat"]
-    assert "although gpt-5-codex speaks responses" in found.hops[0].rule
+    assert "although gpt-5-codex is served through /v1/responses" in found.hops[0].reason
 
 
 # --- chains

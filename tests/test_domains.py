@@ -34,7 +34,17 @@ AFTER_FIVE: dict[str, tuple[str, float]] = {
 }
 NEVER = (
     *("pool", "encode", "early", "client_closed", "deadline", "content_filter", "gateway_policy"),
-    *("state", "invalid_request", "context_length", "not_found", "conflict", "too_large", "unprocessable"),
+    *(
+        "tools_on_chat",
+        "streaming",
+        "state",
+        "invalid_request",
+        "context_length",
+        "not_found",
+        "conflict",
+        "too_large",
+        "unprocessable",
+    ),
 )
 
 

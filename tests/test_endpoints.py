@@ -241,13 +241,12 @@ def test_an_organization_is_sent_where_it_was_named(box: Sandbox) -> None:
     assert request.headers["openai-project"] == "proj-1"
 
 
-def test_anthropic_serves_no_openai_path(box: Sandbox) -> None:
+@pytest.mark.parametrize("path", ["/embeddings", "/models"])
+def test_anthropic_gets_only_what_is_translated_to_messages(path: str, box: Sandbox) -> None:
     settings = Settings(_env_file=None, anthropic_base_url=box.anthropic_url, anthropic_api_key=KEY, chain="anthropic")
-    with (
-        ChatClient(settings) as client,
-        pytest.raises(errors.UnsupportedPathError, match="Anthropic has no /embeddings"),
-    ):
-        client.embeddings.create(model="x", input="y")
+    why = f"only calls that are translated to Messages go there, and {path} is not"
+    with ChatClient(settings) as client, pytest.raises(errors.UnsupportedPathError, match=why):
+        client.post(path, cast_to=object, body={"model": "x", "input": "y"})
 
     assert box.requests == []
 

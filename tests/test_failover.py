@@ -15,8 +15,9 @@ from chatsheet_llm.sandbox import FAULTS, Sandbox, parse_fault
 class Row:
     """One fault: what the first attempt reads as, and what the call raises where every hop has the fault.
 
-    ``stops`` is a fault that no other hop is asked about.  ``later`` is how the last attempts read in a full outage
-    (a same-hop re-send, or the other API of the resource).
+    ``stops`` is a fault that no other hop is asked about.  ``corrected`` is one that the other API of the same hop is
+    asked about at once.  ``later`` is how the last attempts read in a full outage (a same-hop re-send, or the other API
+    of the resource).
     """
 
     fault: str
@@ -24,6 +25,12 @@ class Row:
     error: type[errors.CallError]
     stops: bool = False
     later: tuple[str, ...] = ()
+    corrected: bool = False
+
+    @property
+    def first(self) -> str:
+        """How the attempts at the first hop read."""
+        return f"litellm/chat {self.reads}" + (f" -> litellm/responses {self.reads}" if self.corrected else "")
 
 
 WHOLE: tuple[Row, ...] = (
@@ -41,9 +48,9 @@ WHOLE: tuple[Row, ...] = (
     Row("429:insufficient_quota", "429", errors.RateLimitedError),
     Row("401", "401", errors.AuthenticationError),
     Row("403", "403", errors.PermissionDeniedError),
-    Row("404", "404", errors.DeploymentNotFoundError, later=("azure/chat 404",)),
+    Row("404", "404", errors.DeploymentNotFoundError, later=("azure/chat 404",), corrected=True),
     Row("501", "501", errors.CapabilityError, later=("azure/chat 501",)),
-    Row("400:OperationNotSupported", "400", errors.CapabilityError, later=("azure/chat 400",)),
+    Row("400:OperationNotSupported", "400", errors.CapabilityError, later=("azure/chat 400",), corrected=True),
     Row("302", "redirect", errors.HopUnreachableError),
     Row("redirect", "redirect", errors.HopUnreachableError),
     Row("refuse", "connect", errors.HopConnectionError, later=("azure/responses connect",)),
@@ -131,9 +138,9 @@ def test_with_one_hop_at_fault_the_next_one_answers_unless_it_must_not(row: Row,
             return
         text, route = answer(client, stream)
 
-    assert route == f"litellm/chat {row.reads} -> azure/responses 200"
+    assert route == f"{row.first} -> azure/responses 200"
     assert text == "You said: hello there\nAnswered by azure/responses as gpt-5."
-    assert len(box.requests) == sends(row) + 1
+    assert len(box.requests) == sends(row) * (1 + row.corrected) + 1
 
 
 @EACH
@@ -143,7 +150,7 @@ def test_with_every_hop_at_fault_the_call_fails_with_its_route(row: Row, stream:
     with ChatClient(settings_for(box, deadline=0.3)) as client, pytest.raises(row.error) as caught:
         answer(client, stream)
 
-    first = [f"litellm/chat {row.reads}"]
+    first = row.first.split(" -> ")
     rest = [] if row.stops else [f"azure/responses {row.reads}", *row.later]
     if row.fault.startswith("event-error") and not stream:
         rest = ["azure/responses 500"]

@@ -89,9 +89,11 @@ def test_errors_and_advice_name_faults_that_exist() -> None:
 
 
 # Here the chain itself is the remedy, or the credential's own text says it.
-SPEAKS_FOR_ITSELF = {"credential", "capability", "not_implemented"}
+SPEAKS_FOR_ITSELF = {"credential", "not_implemented"}
 
 
 @pytest.mark.parametrize("name", sorted({n for n, row in FAULTS.items() if row.kind == "config"} - SPEAKS_FOR_ITSELF))
 def test_wiring_faults_say_what_to_do(name: str) -> None:
-    assert name in report.ADVICE
+    error = report.error_for(Failure(name, "rejected", mode="chat"), Route())
+
+    assert f"{FAULTS[name].sentence} (" in str(error)

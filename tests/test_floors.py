@@ -14,15 +14,15 @@ ROOT = Path(chatsheet_llm.__file__).parent
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("_version", "errors", "route"),
-    ("formats", "faults", "hints", "redact", "classify", "budget", "breaker", "domains", "origins"),
+    ("formats", "faults", "hints", "redact", "classify", "budget", "breaker", "domains", "origins", "learned"),
     (
         "values", "variables", "yaml_file", "endpoint_settings", "models", "models_file", "settings", "capabilities",
     ),
-    ("defaults", "homes", "dispatch", "plan"),
+    ("hops", "known", "modes", "parameters", "defaults", "homes", "dispatch", "inventory", "plan"),
     ("sdk", "network", "endpoints"),
     ("streams", "drive", "exchange", "report"),
     ("choices", "core", "client"),
-    ("cli", "sandbox", "testing"),
+    ("cli", "proxy_config", "sandbox", "testing"),
 )  # fmt: skip
 """Module or package to floor, bottom first.  Within a floor anything goes but a circle."""
 
@@ -113,7 +113,25 @@ def test_the_bridges_know_no_sdk(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["route", "faults", "hints", "redact", "classify", "budget", "breaker", "domains", "dispatch", "plan"]
+    "name",
+    [
+        "route",
+        "faults",
+        "hints",
+        "redact",
+        "classify",
+        "budget",
+        "breaker",
+        "domains",
+        "learned",
+        "hops",
+        "known",
+        "modes",
+        "parameters",
+        "dispatch",
+        "inventory",
+        "plan",
+    ],
 )
 def test_decisions_know_no_sdk_and_do_no_io(name: str) -> None:
     io = (*SDKS, "socket", "ssl", "asyncio", "os", "pathlib", "subprocess", "urllib")

@@ -47,6 +47,8 @@ NEXT: dict[str, tuple[str, ...]] = {
     "content_filter": ("azure/responses",),
     "gateway_policy": ("azure/responses",),
     "capability": ("azure/responses", "azure/chat"),
+    "tools_on_chat": ("azure/responses", "azure/chat"),
+    "streaming": ("azure/responses", "azure/chat"),
     "deployment": ("azure/responses", "azure/chat"),
     "unknown_model": ("azure/responses", "azure/chat"),
     "auth": ("azure/responses", "other/chat"),

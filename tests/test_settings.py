@@ -65,6 +65,7 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "deadline": ("30.5", 30.5),
     "connect_timeout": ("2", 2.0),
     "idle_timeout": ("9", 9.0),
+    "learned_expiry": ("9", 9.0),
     "max_sends": ("7", 7),
     "max_retries": ("0", 0),
     "on_loss": ("drop", "drop"),
@@ -77,6 +78,7 @@ DEFAULTS = {
     "deadline": 120.0,
     "connect_timeout": 5.0,
     "idle_timeout": 60.0,
+    "learned_expiry": 3600.0,
     "max_sends": 4,
     "max_retries": 1,
     "on_loss": "error",
@@ -746,4 +748,4 @@ def test_a_client_whose_models_bring_their_own_chains_needs_no_hop_of_the_defaul
 
         assert [(hop.name, hop.model) for hop in found.hops] == [("azure-eu/responses", "codex-prod")]
         with pytest.raises(NoEndpointError, match="LITELLM_BASE_URL"):
-            client.chat.completions.create(model="gpt-5", messages=[])
+            client.chat.completions.create(model="coder", messages=[], extra_body={"chatsheet": {"chain": ["litellm"]}})

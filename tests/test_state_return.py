@@ -253,7 +253,7 @@ def test_a_model_s_name_is_nobody_s_state(box: Sandbox) -> None:
 def test_results_that_others_could_have_read_keep_a_call_with_their_maker(box: Sandbox) -> None:
     call = {"type": "mcp_call", "id": "mcp_1", "name": "f", "arguments": "{}", "server_label": "s", "output": "42"}
     with client_for(box) as client:
-        client._core.origins.remember(["mcp_1"], client._core.endpoints["azure"].origin)
+        client._core.origins.remember(["mcp_1"], client._core.setup.endpoints["azure"].origin)
         planned = client.plan(path="/responses", model="gpt-5", input=[USER, call, USER])
 
     assert [hop.name for hop in planned.hops] == ["azure/responses"]

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
 from client_cases import hello, text_of
-from test_streams import CHAT, MESSAGES, RESPONSES, TEXT
+from test_streams import CHAT, MESSAGES, RESPONSES, TEXT, Json, chunk, sse
 
 from chatsheet_llm import AsyncChatClient, ChatClient, Settings, errors, route_of, streams
+from chatsheet_llm.formats import STREAMS as BRIDGES
 from chatsheet_llm.formats.sse import Decoder
+from chatsheet_llm.route import Loss, Mode
 
-STREAMS = {"chat": CHAT, "responses": RESPONSES, "messages": MESSAGES}
+STREAMS: dict[Mode, bytes] = {"chat": CHAT, "responses": RESPONSES, "messages": MESSAGES}
 WITHOUT_DONE = CHAT.replace(b"data: [DONE]\n\n", b"")
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 LINGERS = 20.0
@@ -126,20 +130,103 @@ def test_a_choice_that_has_only_begun_keeps_a_stream_open() -> None:
         made.end()
 
 
-@pytest.mark.parametrize("mode", STREAMS)
-@pytest.mark.parametrize("odd", [{"choices": [{"index": [1], "delta": {"content": "x"}}]}, {"type": ["x"]}])
-def test_a_shape_that_nobody_foresaw_is_the_hop_s_fault(mode: str, odd: object) -> None:
-    from chatsheet_llm.formats import STREAMS as BRIDGES
+ODD: list[tuple[Mode, Json, str]] = [
+    ("chat", {"choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": ["stop"]}]}, "bad_event"),
+    ("chat", {"choices": [{"index": [1], "delta": {"content": "x"}}]}, "truncated"),
+    ("chat", {"type": ["x"]}, "truncated"),
+    ("responses", {"type": "response.output_text.delta", "output_index": [1], "delta": "x"}, "bad_event"),
+    ("responses", {"type": ["x"]}, "truncated"),
+    ("messages", {"type": ["x"]}, "bad_event"),
+    ("messages", {"type": "content_block_delta", "index": {"a": 1}, "delta": {"type": ["text"]}}, "bad_event"),
+]
+CALLED = [(mode, caller, odd, fault) for mode, odd, fault in ODD for caller in STREAMS if caller != mode]
 
-    for caller in ("chat", "responses", "messages"):
-        bridge = None if caller == mode else BRIDGES[mode, caller](True)
-        made = streams.Relay(mode, caller, {}, bridge)
-        try:
-            made.feed(f"data: {odd!r}\n\n".replace("'", '"').encode())
-            made.settle()
-            made.end()
-        except streams.HopFault:
-            continue
+
+def read(made: streams.Relay, *events: Json) -> None:
+    made.feed(sse(*events))
+    made.settle()
+    made.end()
+
+
+def fault_of(made: streams.Relay, *events: Json) -> str:
+    """The fault that a stream of these events ends with."""
+    with pytest.raises(streams.HopFault) as raised:
+        read(made, *events)
+    return raised.value.failure.fault
+
+
+@pytest.mark.parametrize(("mode", "caller", "odd", "fault"), CALLED, ids=str)
+def test_a_shape_that_nobody_foresaw_is_the_hop_s_fault(mode: Mode, caller: Mode, odd: Json, fault: str) -> None:
+    assert fault_of(streams.Relay(mode, caller, {}, BRIDGES[mode, caller](True)), odd) == fault
+
+
+@pytest.mark.parametrize("caller", STREAMS)
+def test_the_last_word_of_a_message_that_never_began_is_no_answer(caller: Mode) -> None:
+    bridge = None if caller == "messages" else BRIDGES["messages", caller](True)
+    made = streams.Relay("messages", caller, {}, bridge)
+
+    assert fault_of(made, {"type": "message_stop"}) == "truncated"
+    assert not made.committed
+
+
+class Gap:
+    """A bridge that did not foresee something: stands for the one that nobody has found yet."""
+
+    def __init__(self, error: Exception, at: str = "feed") -> None:
+        self.losses: list[Loss] = []
+        self._error, self._at = error, at
+
+    def feed(self, event: Mapping[str, object]) -> list[dict[str, object]]:
+        if self._at == "feed":
+            raise self._error
+        return []
+
+    def end(self) -> list[dict[str, object]]:
+        raise self._error
+
+
+@pytest.mark.parametrize("at", ["feed", "end"])
+@pytest.mark.parametrize("error", [TypeError("secret words"), KeyError("secret words")], ids=repr)
+def test_what_no_bridge_foresaw_is_the_hop_s_fault_and_logged_once_without_content(
+    error: Exception, at: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "chatsheet_llm"):
+        fault = fault_of(streams.Relay("chat", "responses", {}, Gap(error, at)), chunk({"content": "x"}, "stop"))
+
+    assert fault == "bad_event"
+    [record] = caplog.records
+    assert (record.name, record.levelno, record.exc_info) == ("chatsheet_llm", logging.ERROR, None)
+    assert re.search(rf"{type(error).__name__} raised at chatsheet_llm/streams\.py:\d+$", record.getMessage())
+    assert "secret" not in caplog.text
+
+
+def test_a_shape_that_a_bridge_refuses_is_logged_where_it_was_but_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.DEBUG, "chatsheet_llm"):
+        fault_of(streams.Relay("messages", "chat", {}, BRIDGES["messages", "chat"](True)), {"type": ["secret"]})
+
+    [record] = caplog.records
+    assert record.levelno < logging.INFO
+    assert re.search(r"FormatError raised at chatsheet_llm/formats/errors\.py:\d+$", record.getMessage())
+    assert "secret" not in caplog.text
+
+
+class Unwritable(Gap):
+    """A bridge that makes what no JSON is."""
+
+    def feed(self, event: Mapping[str, object]) -> list[dict[str, object]]:
+        return [{"type": "x", "odd": {"secret"}}]
+
+
+def test_the_place_of_an_error_is_a_line_of_ours_even_where_the_standard_library_raised_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.DEBUG, "chatsheet_llm"):
+        fault_of(streams.Relay("chat", "responses", {}, Unwritable(KeyError())), chunk({"content": "x"}, "stop"))
+
+    [record] = caplog.records
+    assert re.search(r"TypeError raised at chatsheet_llm/streams\.py:\d+$", record.getMessage())
 
 
 def test_the_pieces_of_a_long_event_are_joined_once() -> None:

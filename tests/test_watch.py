@@ -19,6 +19,7 @@ def chunk(delta: Json | None = None, finish: str | None = None, index: int = 0) 
     return {"id": "x", "choices": [choice]}
 
 
+START: Json = {"type": "message_start", "message": {"id": "m", "role": "assistant", "content": []}}
 SEEN: list[tuple[Mode, Json, str]] = [
     ("chat", {"id": "", "choices": [], "prompt_filter_results": []}, "preamble"),
     ("chat", chunk({"role": "assistant"}), "preamble"),
@@ -69,6 +70,8 @@ SEEN: list[tuple[Mode, Json, str]] = [
 @pytest.mark.parametrize(("mode", "event", "sight"), SEEN, ids=lambda value: str(value)[:50])
 def test_each_event_is_what_it_is(mode: Mode, event: Json, sight: str) -> None:
     watch = WATCHES[mode]()
+    if mode == "messages":
+        watch.see(START)
 
     assert watch.see(event) == sight
     assert watch.whole == (sight == "end")
@@ -77,6 +80,26 @@ def test_each_event_is_what_it_is(mode: Mode, event: Json, sight: str) -> None:
 @pytest.mark.parametrize("mode", WATCHES)
 def test_nothing_seen_is_not_whole(mode: Mode) -> None:
     assert not WATCHES[mode]().whole
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "message_stop"},
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "a"}},
+        {"type": "ping"},
+    ],
+    ids=str,
+)
+def test_nothing_of_a_message_counts_before_it_has_begun(event: Json) -> None:
+    watch = WATCHES["messages"]()
+
+    assert watch.see(event) == "preamble"
+    assert (watch.whole, watch.text) == (False, [])
+
+
+def test_an_error_before_a_message_has_begun_is_one() -> None:
+    assert WATCHES["messages"]().see({"type": "error", "error": {}}) == "error"
 
 
 def test_a_note_behind_the_stop_leaves_the_stream_whole() -> None:

@@ -128,14 +128,15 @@ def chat(
 
 @app.command()
 def models(
+    name: Annotated[str | None, typer.Argument(help="One model, to see all that is known of it.")] = None,
     remote: Annotated[bool, typer.Option("--remote", help="Also ask an endpoint which models it has.")] = False,
     chain: ChainOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the models of models.yaml."""
+    """List the models of models.yaml: mode, hops, base model, and where each fact comes from."""
     from chatsheet_llm.cli.models import models
 
-    models(remote=remote, chain=chain, as_json=as_json)
+    models(name, remote=remote, chain=chain, as_json=as_json)
 
 
 @app.command()
@@ -185,6 +186,21 @@ def demo(
     from chatsheet_llm.cli.demo import demo
 
     demo(fast=fast, as_json=as_json)
+
+
+@app.command("proxy-config")
+def proxy_config(
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file (default: stdout).")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    check: Annotated[
+        Path | None, typer.Option("--check", help="Say what in this proxy_config.yaml will not do what it seems to.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a LiteLLM proxy's configuration from models.yaml, or check one."""
+    from chatsheet_llm.cli.proxy_config import proxy_config
+
+    proxy_config(output=output, force=force, checked=check, as_json=as_json)
 
 
 def _wishes(

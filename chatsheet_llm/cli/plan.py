@@ -12,7 +12,7 @@ from chatsheet_llm.cli.report import FAILED, reported
 from chatsheet_llm.cli.wishes import Wishes, tools_from
 
 if TYPE_CHECKING:
-    from chatsheet_llm.dispatch import Dispatch
+    from chatsheet_llm.hops import Dispatch
 
 _ANY_PROMPT = "Hello"
 
@@ -49,7 +49,12 @@ def _told(model: str, found: Dispatch) -> dict[str, object]:
                 "mode": hop.mode,
                 "model": hop.model,
                 "rule": hop.rule,
-                "losses": [{"format": loss.format, "path": loss.path, "reason": loss.reason} for loss in hop.losses],
+                "reason": hop.reason,
+                "whole": hop.whole,
+                "losses": [
+                    {"format": loss.format, "path": loss.path, "reason": loss.reason, "minor": loss.minor}
+                    for loss in hop.losses
+                ],
             }
             for hop in found.hops
         ],
@@ -67,7 +72,12 @@ def _print(model: str, found: Dispatch) -> None:
                 hop.name,
                 hop.mode or "",
                 hop.model or "",
-                "\n".join([hop.rule, *(f"drops {loss}" for loss in hop.losses)]),
+                "\n".join(
+                    [
+                        f"{hop.rule}: {hop.reason}",
+                        *(f"{'note' if loss.minor else 'drops'} {loss}" for loss in hop.losses),
+                    ]
+                ),
             )
             for number, hop in enumerate(found.hops, 1)
         ]

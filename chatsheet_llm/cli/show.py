@@ -114,7 +114,7 @@ def attempts(route: Route, told: str = "") -> Padding:
     for no_wrap in (False, False, True, False):
         made.add_column(overflow="fold", no_wrap=no_wrap)
     for attempt in route.attempts:
-        reason = attempt.rule if attempt.reason is None else attempt.reason
+        reason = attempt.because if attempt.reason is None else attempt.reason
         if reason.rstrip(".") in told:
             reason = ""
         waited = f"after a wait of {milliseconds(attempt.waited)}" if attempt.waited >= 0.01 else ""

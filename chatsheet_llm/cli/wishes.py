@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam
 
     from chatsheet_llm.client import ChatClient
-    from chatsheet_llm.dispatch import OnLoss
+    from chatsheet_llm.hops import OnLoss
     from chatsheet_llm.settings import Settings
 
 

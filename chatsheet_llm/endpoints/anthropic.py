@@ -39,8 +39,8 @@ class Anthropic(Endpoint):
         return _PASTED.sub("", self.settings.base_url or "https://api.anthropic.com", count=1)
 
     def refuses(self, path: str, mode: Mode | None) -> str | None:
-        """Refuse every OpenAI path that is not bridged to Messages."""
-        return None if mode == "messages" else f"Anthropic has no {path}"
+        """Refuse every call that is not translated to Messages: Anthropic's other paths are not OpenAI's."""
+        return None if mode == "messages" else f"only calls that are translated to Messages go there, and {path} is not"
 
     def classes(self) -> tuple[type[Any], type[Any]]:
         """Return the Anthropic SDK's clients; the SDK is loaded here and not before."""

@@ -29,7 +29,8 @@ def responses_to_chat(reply: Mapping[str, object]) -> tuple[dict[str, object], l
     """Return the ChatCompletion that says what a finished Response says, and what it had to attach.
 
     Texts of several messages are joined without a separator, as the SDK's ``output_text`` joins them.  A cut-off
-    answer is ``length`` or ``content_filter`` even where it holds tool calls, since their arguments may be cut off too.
+    answer is ``length`` or ``content_filter`` even where it holds tool calls, since their arguments may be cut off too;
+    one that says neither its status nor why it is incomplete is taken for whole, which is listed as a loss.
     Attached extras that the SDK keeps: on the message ``reasoning_content``, ``reasoning_items``, ``provider_items``
     (hosted tools), ``provider_parts``, ``provider_annotations``, ``phase`` or ``phases``; on a tool call
     ``namespace``, ``caller`` and ``async``; on the completion ``response_id``, ``response_status`` and
@@ -192,10 +193,12 @@ def chat_logprob(entry: object) -> object:
 
 
 def _finish_reason(reply: Mapping[str, object], output: _Output, losses: list[Loss]) -> str:
-    if reply.get("status") != "incomplete":
-        return "tool_calls" if output.tool_calls else "stop"
-    details = reply.get("incomplete_details")
+    status, details = reply.get("status"), reply.get("incomplete_details")
     reason = details.get("reason") if isinstance(details, Mapping) else None
+    if status is None and reason is None:
+        losses.append(Loss("chat", "status", "it did not come, so the answer is taken for a whole one"))
+    if status == "completed" or (status is None and reason is None):
+        return "tool_calls" if output.tool_calls else "stop"
     if isinstance(reason, str) and reason in INCOMPLETE_REASONS:
         return INCOMPLETE_REASONS[reason]
     losses.append(

@@ -17,6 +17,7 @@ from chatsheet_llm.formats.responses_messages_tables import (
     FREE_INCLUDES,
     RESPONSES_PARAMETERS,
     SERVICE_TIERS,
+    STRICT_TOOLS,
     SUMMARIES,
     TOOL_CHOICES,
     TOOLS,
@@ -31,9 +32,10 @@ def responses_to_messages(body: Mapping[str, object]) -> tuple[dict[str, object]
 
     ``max_tokens``, which Messages requires, is there only if the body limits the answer; whoever sends it fills it in.
     ``developer`` and ``system`` are one role in Messages, at the level of both.  A function's ``strict`` that is not
-    set stays unset, and so each API treats the schema by its own default; a schema for the answer is always kept to,
-    so ``strict: false`` there is less than Messages does and no loss.  What Messages cannot enforce of a schema stands
-    in its descriptions.  Whether it takes ``temperature`` and ``top_p`` is told by the ``model``, which is to be the
+    set stays unset, which is a minor loss: Responses would enforce the schema, but Messages refuses a request with too
+    many strict functions, so those beyond its limit lose theirs too.  A schema for the answer is always kept to, so
+    ``strict: false`` there is less than Messages does and no loss.  What Messages cannot enforce of a schema stands in
+    its descriptions.  Whether it takes ``temperature`` and ``top_p`` is told by the ``model``, which is to be the
     name that the hop knows.  Other values are passed unchecked, the provider judges them.  The result shares nested
     values with ``body``, which is never changed.  Losses of what an earlier reply left are minor, and so are those of
     names.
@@ -196,7 +198,8 @@ def _tools(on: Request, value: object) -> None:
     for path, tool in objects(value, "tools"):
         kind = tool.get("type")
         if kind == "function":
-            kept.append(_function(on.ledger, tool, path))
+            strict = _strict(on.ledger, tool, path, sum(1 for before in kept if before.get("strict")))
+            kept.append(_function(on.ledger, tool, path, strict=strict))
         else:
             unknown = f"{named(kind)} is not a tool of Responses, its meaning is unknown"
             on.ledger.lose(path, TOOLS.get(kind, unknown) if isinstance(kind, str) else unknown)
@@ -204,7 +207,19 @@ def _tools(on: Request, value: object) -> None:
         on.result["tools"] = kept
 
 
-def _function(ledger: Ledger, tool: Mapping[str, object], path: str) -> Object:
+def _strict(ledger: Ledger, tool: Mapping[str, object], path: str, before: int) -> bool:
+    """Whether a function goes as a strict one, behind that many others."""
+    strict = tool.get("strict")
+    if strict is None:
+        why = "Responses enforces the schema where nothing is said, Messages only where it is told to"
+        ledger.lose(f"{path}.strict", why, minor=True)
+    elif strict and before >= STRICT_TOOLS:
+        why = f"Messages takes {STRICT_TOOLS} strict tools a request, and as many stand before this one"
+        ledger.lose(f"{path}.strict", why)
+    return bool(strict) and before < STRICT_TOOLS
+
+
+def _function(ledger: Ledger, tool: Mapping[str, object], path: str, *, strict: bool) -> Object:
     made: Object = {"name": string(tool, "name", path)}
     if tool.get("description") is not None:
         made["description"] = tool["description"]
@@ -212,9 +227,10 @@ def _function(ledger: Ledger, tool: Mapping[str, object], path: str) -> Object:
     parameters = {"properties": {}} if given is None else mapping(given, f"{path}.parameters")
     # Messages requires the type, which can be no other.
     parameters = parameters if parameters.get("type") is not None else {**parameters, "type": "object"}
-    made["input_schema"] = enforceable(parameters, f"{path}.parameters", ledger) if tool.get("strict") else parameters
+    made["input_schema"] = enforceable(parameters, f"{path}.parameters", ledger) if strict else parameters
     # False is what Messages does without them.
-    made |= {name: tool[name] for name in ("strict", "defer_loading") if tool.get(name)}
+    made |= {"strict": tool["strict"]} if strict else {}
+    made |= {"defer_loading": tool["defer_loading"]} if tool.get("defer_loading") else {}
     lose_rest(ledger, tool, "function", path)
     return made
 

@@ -21,6 +21,8 @@ _NAME = re.compile(
 def refused(name: str, value: object, body: Mapping[str, object]) -> str | None:
     """Return why the model of a Responses request refuses this value of ``temperature`` or ``top_p``, or None."""
     version = _version(body.get("model"))
+    if version is None:
+        return f"it is not known whether this model takes {name}; give its base_model"
     if version not in _TAKES:
         return f"current models of Messages take no {name}"
     if _thinks(body.get("reasoning")):

@@ -58,6 +58,9 @@ RESPONSES_PARAMETERS: Mapping[str, Rule] = MappingProxyType(
 USER_LENGTH = 256
 """How long ``metadata.user_id`` may be."""
 
+STRICT_TOOLS = 20
+"""How many tools of a request may be strict; one more is a 400 (camel-ai/camel#4171, elizaOS/eliza#16499)."""
+
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 """Efforts of reasoning that both sides have.  ``none`` turns thinking off."""
 

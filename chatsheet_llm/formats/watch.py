@@ -99,17 +99,22 @@ class ResponsesWatch:
 
 
 class MessagesWatch:
-    """Anthropic Messages events, ``ping`` included."""
+    """Anthropic Messages events, ``ping`` included.  Nothing but an error counts before ``message_start``."""
 
     def __init__(self) -> None:
         self.whole = False
         self.text: list[str] = []
+        self._begun = False
 
     def see(self, event: Mapping[str, object]) -> Sight:
         """Judge the next event."""
         kind = event.get("type")
         if kind == "error":
             return "error"
+        self._begun = self._begun or kind == "message_start"
+        if not self._begun:
+            # No client of this format can build an answer without it, so another hop may still give one.
+            return "preamble"
         if kind == "message_stop":
             self.whole = True
             return "end"

@@ -101,6 +101,9 @@ AZURE: dict[Row, Json | str] = {
         "Please use /v1/responses instead or set reasoning_effort to 'none'.",
         param="reasoning_effort",
     ),
+    (400, "no-stream"): openai_shape(
+        "Unsupported value: 'stream' does not support true with this model.", "unsupported_value", param="stream"
+    ),
     (400, "model_not_found"): openai_shape(
         "The requested model '-' with deployment name - does not exist.", "model_not_found", param="model"
     ),

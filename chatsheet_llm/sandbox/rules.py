@@ -27,6 +27,8 @@ DATED: dict[str, str] = {
 """Base model -> the dated name that replies carry."""
 
 _RESPONSES_ONLY = re.compile(r"codex|^gpt-5(\.\d+)?-pro|^o\d+-pro|^computer-use")
+_WHOLE_ONLY = re.compile(r"(o1|o3-pro|gpt-5-pro)(-\d{4}-\d{2}-\d{2})?")
+"""Models without streaming."""
 _REASONING = re.compile(r"^(gpt-5(?!(\.\d+)?-chat)|o\d)")
 _VERSION = re.compile(r"^gpt-(\d+)(?:\.(\d+))?(?=[.-]|$)")
 _RESPONSES_SINCE = "2025-03-01"
@@ -63,6 +65,8 @@ def model_breach(api: str, ask: Ask, body: Json, base: str) -> Breach | None:
     if "embedding" in base:
         operation = "chatCompletion" if api == "chat" else "responses"
         return Breach(400, "OperationNotSupported", model=base, operation=operation)
+    if body.get("stream") is True and _WHOLE_ONLY.fullmatch(base):
+        return Breach(400, "no-stream")
     if api != "chat":
         return None
     if _RESPONSES_ONLY.search(base):

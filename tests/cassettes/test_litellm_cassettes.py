@@ -6,6 +6,7 @@ Recorded from the proxy in front of the sandbox's Azure, where the integration t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import litellm_proxy
 import pytest
@@ -19,6 +20,13 @@ HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Say hell
 NO_LITELLM = "http://127.0.0.1:9"
 INSTALLED = litellm_proxy.VENV / ".ready"
 LEFT = "cassettes/litellm are left as they are: the LiteLLM proxy is not installed here (`make integration` does that)"
+
+MODELS = """
+models:
+  gpt-5: {}
+  # The proxy itself translates chat for it, with the losses of its bridge.
+  gpt-5-codex: {capabilities: {apis: [chat, responses]}}
+"""
 
 
 def every_call(kind: str) -> list[object]:
@@ -50,16 +58,19 @@ def _proxy(_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture
-def settings(cassette: Cassette, request: pytest.FixtureRequest) -> Settings:
+def settings(cassette: Cassette, request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """The proxy while the test's cassette is recorded, else a port that nobody listens on."""
-    if not cassette.recording:
-        return Settings(_env_file=None, litellm_base_url=NO_LITELLM, litellm_api_key="nobody-knows", chain=["litellm"])
-    proxy: litellm_proxy.LiteLLMProxy = request.getfixturevalue("_proxy")
-    return Settings(_env_file=None, litellm_base_url=proxy.url, litellm_api_key=proxy.key, chain=["litellm"])
+    url, key = NO_LITELLM, "nobody-knows"
+    if cassette.recording:
+        proxy: litellm_proxy.LiteLLMProxy = request.getfixturevalue("_proxy")
+        url, key = proxy.url, proxy.key
+    models = tmp_path / "models.yaml"
+    models.write_text(MODELS)
+    return Settings(_env_file=None, litellm_base_url=url, litellm_api_key=key, chain=["litellm"], models_file=models)
 
 
 def through(api: str) -> dict[str, object]:
-    """The API is said twice: a model that speaks only Responses goes through chat only when told to."""
+    """The API is said twice: a model that speaks only Responses goes through chat only when told that it can."""
     return {"chatsheet": {"chain": [f"litellm/{api}"], "mode": api}}
 
 

@@ -89,7 +89,7 @@ CASES = {
     ),
     "unknown model, known alias": Case(
         1,
-        ("hint: models.yaml has no 'codx'; did you mean 'codex'?",),
+        ("models.yaml names no model 'codx'; did you mean 'codex'?",),
         arguments=("ask", "hello", "-m", "codx", "-c", "azure"),
         models="models:\n  - alias: codex\n    base_model: gpt-5-codex\n",
         real=False,

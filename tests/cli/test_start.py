@@ -81,6 +81,6 @@ def test_a_missing_module_of_ours_is_not_blamed_on_the_extra() -> None:
 def test_every_command_and_every_option_has_a_help_text() -> None:
     commands: dict[str, Any] = cast("Any", get_command(app)).commands
 
-    assert set(commands) == {"ask", "chat", "models", "plan", "sandbox", "demo"}
+    assert set(commands) == {"ask", "chat", "models", "plan", "proxy-config", "sandbox", "demo"}
     assert [name for name, command in commands.items() if not command.help] == []
     assert [(name, o.name) for name, command in commands.items() for o in command.params if not o.help] == []

@@ -83,7 +83,9 @@ def test_a_plain_answer_is_a_plain_completion():
         ({}, [message(text("a"))], "stop", []),
         ({}, [CALL], "tool_calls", []),
         ({}, [{**CALL, "type": "custom_tool_call", "input": "x"}], "tool_calls", []),
-        ({"status": None}, [message(text("a"))], "stop", []),
+        ({"status": None}, [message(text("a"))], "stop", ["status"]),
+        ({"status": None}, [CALL], "tool_calls", ["status"]),
+        ({"status": None, "incomplete_details": {"reason": "content_filter"}}, [CALL], "content_filter", []),
         ({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}, [], "length", []),
         ({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}, [CALL], "length", []),
         ({"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}, [], "content_filter", []),
@@ -281,8 +283,9 @@ def test_where_a_call_belongs_is_attached_to_the_call():
 def test_a_missing_field_is_no_reason_to_lose_the_answer(missing):
     body = reply(message({"type": "output_text", "text": "Hi"}))
     del body[missing]
-    completion, _ = responses_to_chat(body)
+    completion, losses = responses_to_chat(body)
 
+    assert [loss.path for loss in losses] == (["status"] if missing == "status" else [])
     assert ChatCompletion.model_validate(completion).choices[0].message.content == "Hi"
 
 

@@ -7,6 +7,7 @@ import pytest
 from anthropic import transform_schema
 from sdk_sweep import newest
 
+from chatsheet_llm.formats import BRIDGES
 from chatsheet_llm.formats import responses_messages_tables as tables
 from chatsheet_llm.formats.responses_messages_request import responses_to_messages
 
@@ -178,6 +179,24 @@ def test_any_other_model_may_refuse_temperature_and_top_p(model):
     assert losses == [("temperature", False), ("top_p", False)]
 
 
+KNOWN = "current models of Messages take no {}"
+UNKNOWN = "it is not known whether this model takes {}; give its base_model"
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        *((model, KNOWN) for model in ("claude-opus-4-7", "claude-sonnet-5", "anthropic/claude-opus-5-5-20261001")),
+        *((model, UNKNOWN) for model in ("our-claude", "claude-sonnet-4-5-tuned", "gpt-5", None)),
+    ],
+)
+@pytest.mark.parametrize(("name", "value"), [("temperature", 0), ("top_p", 0.5)])
+def test_a_model_that_is_not_known_is_not_said_to_refuse_anything(model, why, name, value):
+    _, losses = responses_to_messages({"model": model, name: value})
+
+    assert [loss.reason for loss in losses] == [why.format(name)]
+
+
 @pytest.mark.parametrize(
     ("body", "sent", "lost"),
     [
@@ -334,13 +353,16 @@ def test_a_value_of_any_type_and_an_object_of_any_names_are_losses(schema, made,
     assert enforced(schema) == (made, [(lost, False)])
 
 
-@pytest.mark.parametrize("strict", [None, False])
-def test_the_schema_of_a_tool_that_is_not_strict_stays_as_it_is_but_for_the_type(strict):
+@pytest.mark.parametrize(
+    ("said", "lost"),
+    [({}, [("tools[0].strict", True)]), ({"strict": None}, [("tools[0].strict", True)]), ({"strict": False}, [])],
+)
+def test_the_schema_of_a_tool_that_is_not_strict_stays_as_it_is_but_for_the_type(said, lost):
     given = {"properties": {"n": {"minimum": 1}}, "x": 1}
-    result, losses = translated({"tools": [{"type": "function", "name": "f", "strict": strict, "parameters": given}]})
+    result, losses = translated({"tools": [{"type": "function", "name": "f", "parameters": given, **said}]})
 
     assert result["tools"] == [{"name": "f", "input_schema": given | {"type": "object"}}]
-    assert losses == []
+    assert losses == lost
 
 
 def test_the_schema_of_a_strict_tool_is_enforceable():
@@ -354,6 +376,38 @@ def test_the_schema_of_a_strict_tool_is_enforceable():
         "additionalProperties": False,
     }
     assert losses == [("tools[0].parameters.properties.n.minimum", True)]
+
+
+def strict_tools(count):
+    schema = {"type": "object", "properties": {"n": {"minimum": 1, "type": "integer"}}, "required": ["n"]}
+    return [{"type": "function", "name": f"f{at}", "strict": True, "parameters": schema} for at in range(count)]
+
+
+def test_as_many_strict_tools_as_messages_takes_are_all_strict():
+    loose = {"type": "function", "name": "loose", "strict": False}
+    result, losses = translated({"tools": [loose, *strict_tools(20), loose]})
+
+    assert [tool.get("strict") for tool in result["tools"]] == [None, *[True] * 20, None]
+    assert [loss for loss in losses if not loss[0].endswith(".minimum")] == []
+
+
+def test_strict_tools_beyond_what_messages_takes_are_not_strict_and_that_is_no_minor_loss():
+    result, losses = translated({"tools": strict_tools(22)})
+    given = strict_tools(1)[0]["parameters"]
+
+    assert [tool.get("strict") for tool in result["tools"]] == [*[True] * 20, None, None]
+    assert [tool["input_schema"] == given for tool in result["tools"]] == [*[False] * 20, True, True]
+    assert [loss for loss in losses if not loss[1]] == [("tools[20].strict", False), ("tools[21].strict", False)]
+    assert [path for path, minor in losses if minor and path.startswith(("tools[20]", "tools[21]"))] == []
+
+
+def test_functions_of_chat_are_not_strict_by_default_so_nothing_is_lost():
+    function = {"name": "f", "parameters": ENTRY}
+    body = {"messages": [{"role": "user", "content": "Hi"}], "tools": [{"type": "function", "function": function}]}
+    result, losses = BRIDGES["chat", "messages"](body)
+
+    assert result["tools"] == [{"name": "f", "input_schema": ENTRY}]
+    assert losses == []
 
 
 @pytest.mark.skipif(not newest(), reason="older SDKs know fewer keywords of a schema")
@@ -377,7 +431,7 @@ def test_schemas_are_rewritten_as_the_sdk_of_messages_does():
 # --- tools -----------------------------------------------------------------------------------------------------------
 
 
-FUNCTION = {"type": "function", "name": "f", "parameters": ENTRY}
+FUNCTION = {"type": "function", "name": "f", "parameters": ENTRY, "strict": False}
 TOOL = {"name": "f", "input_schema": FUNCTION["parameters"]}
 
 
@@ -387,7 +441,7 @@ TOOL = {"name": "f", "input_schema": FUNCTION["parameters"]}
         ({}, {}, []),
         ({"strict": True}, {"strict": True}, []),
         ({"strict": False}, {}, []),
-        ({"strict": None, "description": None}, {}, []),
+        ({"strict": None, "description": None}, {}, [("tools[0].strict", True)]),
         ({"description": "d", "defer_loading": True}, {"description": "d", "defer_loading": True}, []),
         ({"defer_loading": False, "async": False, "allowed_callers": ["direct"]}, {}, []),
         ({"parameters": None}, {"input_schema": {"type": "object", "properties": {}}}, []),

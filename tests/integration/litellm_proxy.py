@@ -80,7 +80,9 @@ class LiteLLMProxy:
     """A LiteLLM proxy on loopback, one port and one master key for its whole life; a context manager.
 
     ``directory`` receives the configuration and the log.  ``router`` becomes ``router_settings`` of the configuration
-    (such as ``{"fallbacks": [{"gpt-5": ["gpt-5-mini"]}]}``).  A start takes 10 to 25 seconds and 320 MB.
+    (such as ``{"fallbacks": [{"gpt-5": ["gpt-5-mini"]}]}``).  ``config`` is the whole file in place of one made of
+    ``models`` and ``router``; ``environment`` are variables that it refers to.  A start takes 10 to 25 seconds and
+    320 MB.
     """
 
     def __init__(
@@ -91,6 +93,8 @@ class LiteLLMProxy:
         directory: Path,
         models: Mapping[str, str] = MODELS,
         router: Mapping[str, object] | None = None,
+        config: str | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.key = f"sk-{secrets.token_urlsafe(24)}"  # a well-known one such as sk-1234 is refused at boot
         self.port = _free_port()
@@ -99,7 +103,9 @@ class LiteLLMProxy:
         self.log = directory / "litellm.log"
         self._azure_key = azure_key
         self._config = directory / "proxy_config.yaml"
-        self._config.write_text(yaml.safe_dump(configuration(models, azure_url, router or {})), encoding="utf-8")
+        text = yaml.safe_dump(configuration(models, azure_url, router or {})) if config is None else config
+        self._config.write_text(text, encoding="utf-8")
+        self._told = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -161,6 +167,7 @@ class LiteLLMProxy:
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
             "NO_PROXY": "*",
             "PYTHONUNBUFFERED": "1",
+            **self._told,
         }
 
     def _alive(self) -> bool:

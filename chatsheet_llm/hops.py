@@ -1,0 +1,142 @@
+"""What a call asks, and the hops it may take, as values.  Decides nothing and sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from chatsheet_llm.route import Loss, Mode, Skip
+
+OnLoss = Literal["error", "drop"]
+
+PATHS: Mapping[str, Mode] = {"/chat/completions": "chat", "/responses": "responses"}
+"""The OpenAI paths whose requests may be answered by another API; every other path goes out as it is."""
+RESTARTABLE = frozenset({"/chat/completions", "/responses", "/embeddings", "/models", "/moderations"})
+"""The paths where another hop may answer after one failed: they change nothing that only the first hop knows of."""
+_ACTING = frozenset({"mcp", "code_interpreter", "shell", "computer_use_preview"})
+"""Hosted tools that may do something elsewhere."""
+
+
+class Reachable(Protocol):
+    """What dispatch needs to know of an endpoint."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def modes(self) -> tuple[Mode, ...]: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def default_deployment(self) -> str | None: ...
+    @property
+    def max_attempts(self) -> int: ...
+    def refuses(self, path: str, mode: Mode | None) -> str | None:
+        """Return why this endpoint cannot serve the path, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as the caller made it, and what was said about it.
+
+    ``format`` is None for a path that is not bridged.  ``body`` is the JSON body with ``extra_body`` merged and the
+    ``chatsheet`` block taken out.  ``chain``, ``mode`` and ``on_loss`` come from that block, or from the client.
+    """
+
+    method: str
+    path: str
+    format: Mode | None
+    body: Mapping[str, object] | None
+    stream: bool
+    chain: tuple[str, ...] | None = None
+    mode: Mode | None = None
+    on_loss: OnLoss = "error"
+
+    @property
+    def model(self) -> str | None:
+        """The model the caller asked for."""
+        model = self.body.get("model") if self.body is not None else None
+        return model if isinstance(model, str) else None
+
+    @property
+    def tools(self) -> bool:
+        """Whether the model may call tools."""
+        body = self.body or {}
+        return bool(body.get("tools")) or bool(body.get("functions"))
+
+    @property
+    def effort(self) -> str | None:
+        """The reasoning effort the caller asked for."""
+        body = self.body or {}
+        effort = body.get("reasoning_effort")
+        if self.format == "responses":
+            reasoning = body.get("reasoning")
+            effort = reasoning.get("effort") if isinstance(reasoning, Mapping) else None
+        return effort if isinstance(effort, str) else None
+
+    @property
+    def side_effects(self) -> bool:
+        """Whether sending it twice could do something twice: hosted tools, background work, a stored conversation."""
+        body = self.body or {}
+        tools = body.get("tools")
+        hosted = isinstance(tools, Sequence) and any(
+            isinstance(tool, Mapping) and tool.get("type") in _ACTING for tool in tools
+        )
+        return hosted or bool(body.get("background")) or bool(body.get("conversation")) or self.path not in RESTARTABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One stop of the chain for one request: where, in which API, with which body, and why.
+
+    ``rule`` names the rule that chose the API, ``reason`` says it in a sentence.  ``body`` is the JSON to send (None
+    for a request without one); ``losses`` what the mode's format could not hold.  ``whole`` asks for a whole reply
+    where the caller wants a stream.  ``after`` lists the faults that led to this form of the hop, ``entry`` is the
+    chain's word for it.
+    """
+
+    name: str
+    endpoint: str
+    mode: Mode | None
+    model: str | None
+    rule: str
+    origin: str
+    surface: str
+    max_attempts: int = 2
+    body: Mapping[str, object] | None = None
+    losses: tuple[Loss, ...] = ()
+    reason: str = ""
+    whole: bool = False
+    after: tuple[str, ...] = ()
+    entry: str = ""
+
+
+Amend = Callable[[Hop, str], "Hop | None"]
+"""Given a hop and the fault it met: the same hop in the form that this fault asks for, or None."""
+
+
+def unamended(hop: Hop, fault: str) -> Hop | None:
+    """Know no other form of any hop."""
+    del hop, fault
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """The hops in order, and those left out with the rule that left them out.
+
+    ``losses`` are what kept hops from being eligible.  ``amend`` gives a hop another form after it has refused this
+    one for what it is, and not for what the request says: without state that it does not know, in its other API.
+    """
+
+    hops: tuple[Hop, ...]
+    skipped: tuple[Skip, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    amend: Amend = field(default=unamended, compare=False, repr=False)
+
+
+def surface_of(origin: str, mode: Mode | None, model: str | None, resource: str = "") -> str:
+    """Name one API of one deployment of an origin: the smaller of a hop's two failure domains."""
+    return f"{origin} {mode or f'/{resource}'} {model or '*'}"
