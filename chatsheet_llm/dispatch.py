@@ -3,48 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from chatsheet_llm.defaults import with_defaults
 from chatsheet_llm.errors import SettingsError
-from chatsheet_llm.formats import BRIDGES, FormatError, without_attached
-from chatsheet_llm.formats.responses_messages_sampling import is_claude
-from chatsheet_llm.formats.state import Seal, without
 from chatsheet_llm.homes import Homes
-from chatsheet_llm.hops import PATHS as PATHS
-from chatsheet_llm.hops import RESTARTABLE as RESTARTABLE
-from chatsheet_llm.hops import Call as Call
-from chatsheet_llm.hops import Dispatch as Dispatch
-from chatsheet_llm.hops import Hop as Hop
-from chatsheet_llm.hops import OnLoss as OnLoss
-from chatsheet_llm.hops import Reachable, surface_of
-from chatsheet_llm.known import Known, deployment_of, known_at
-from chatsheet_llm.learned import LESSONS, Learned
-from chatsheet_llm.models import ModelSpec, Registry
-from chatsheet_llm.modes import DOUBTS, Choice, Question, choose, conflict, doubt
+from chatsheet_llm.hop_maker import HopMaker
+from chatsheet_llm.hops import BODY, MODEL, RESTARTABLE, UNCONFIGURED, Call, Dispatch, Hop, Reachable
+from chatsheet_llm.learned import Learned
+from chatsheet_llm.models import Registry
+from chatsheet_llm.modes import DOUBTS
 from chatsheet_llm.origins import Origins
-from chatsheet_llm.parameters import PARAMETER, refused, renamed, without_refused
+from chatsheet_llm.parameters import PARAMETER
 from chatsheet_llm.route import MODES, Loss, Mode, Skip
-
-MESSAGES_LIMIT = 8192
-"""Tokens of an answer through Messages, which must have a limit, where nobody sets one.  A model refuses more than it
-can write, so this is little; an answer that needs more ends with ``length``."""
-
-STATE = "state"
-"""The rule of a hop that was left out because the request goes on from what another endpoint keeps."""
-LOSS = "loss"
-"""The rule of a hop that was left out because its API has no place for something that the caller set."""
-BODY = "body"
-"""The rule of a hop that was left out because the request is not of its own wire format: the caller's fault."""
-MODE = "mode"
-"""The rule of a hop that was left out because the mode that was set for the call cannot be had there."""
-MODEL = "model"
-"""The rule of a hop that was left out because the registry does not name the model."""
-UNCONFIGURED = "not configured"
-"""The rule of a hop whose endpoint lacks a setting."""
-PATH = "path"
-"""The rule of a hop whose endpoint does not serve the path, and of one that is sent a path as it is."""
 
 _HEEDED = (DOUBTS | {PARAMETER}, DOUBTS, frozenset[str]())
 """Which hints of the table and of earlier answers are heeded; each time fewer, where heeding them leaves no hop."""
@@ -82,7 +52,7 @@ def dispatch(
     for heeded in _HEEDED:
         hops, skipped, lost = [], [], []
         homes = Homes.of(call.format, call.path, call.body, origins, endpoints)
-        maker = _Maker(call, spec, homes, learned, heeded)
+        maker = HopMaker(call, spec, homes, learned, heeded)
         for entry, name, wanted in places:
             if name not in endpoints:
                 skipped.append(Skip(entry, UNCONFIGURED, f"endpoint {name!r} is not configured"))
@@ -135,209 +105,3 @@ def parse_hop(entry: str, endpoints: Mapping[str, Reachable], known: Iterable[st
 def _expanded(entries: Iterable[str], registry: Registry) -> Iterable[str]:
     for entry in entries:
         yield from registry.chains.get(entry, (entry,))
-
-
-_Left = tuple[Skip, tuple[Loss, ...]]
-"""A hop that is left out, and the losses that are why."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Maker:
-    """Makes the hops of one call."""
-
-    call: Call
-    spec: ModelSpec | None
-    homes: Homes
-    learned: Learned | None
-    heeded: frozenset[str]
-
-    def make(self, entry: str, endpoint: Reachable, wanted: Mode | None, *, bare: bool = False) -> Hop | _Left:
-        """Return the hop, or why it is left out.  ``bare`` takes out the state whose maker nobody remembers."""
-        if self.call.format is None:
-            return self._passed_through(entry, endpoint)
-        known = known_at(endpoint, self.spec, self.call.model, self.learned)
-        asked = self._question(endpoint, wanted, known)
-        choice = choose(asked)
-        name = f"{endpoint.name}/{wanted or choice.mode}"
-        left = self._excluded(asked, choice, endpoint)
-        if left is not None:
-            return Skip(name, *left), ()
-        against = doubt(asked, choice.mode) if asked.explicit is None else None
-        if against is not None and against.rule in self.heeded:
-            return Skip(name, *against), ()
-        made = self._body(choice.mode, endpoint, known, bare=bare)
-        if isinstance(made, Skip):
-            return made, tuple(self.needed(choice.mode, endpoint, bare=bare)) if made.rule == STATE else ()
-        body, losses = made
-        refusing = tuple(loss for loss in losses if not loss.minor)
-        if refusing and self.call.on_loss == "error":
-            listed = "; ".join(map(str, refusing))
-            return Skip(name, LOSS, f"{choice.mode} cannot carry {listed}"), refusing
-        body = renamed(body, choice.mode, known.capability)
-        found = refused(body, choice.mode, known.capability, known.name, self.call.format)
-        if found and self.call.on_loss == "drop":
-            body = without_refused(body, choice.mode, found)
-            losses += tuple(found)
-        elif found and PARAMETER in self.heeded:
-            return Skip(name, PARAMETER, "; ".join(loss.reason for loss in found)), ()
-        body, losses = self._filled(body, losses, choice.mode, known)
-        reason = choice.reason if against is None else f"{choice.reason}, although {against.reason}"
-        hop = _hop(entry, endpoint, choice.mode, known.deployment, choice.rule, reason, body, losses)
-        return self._whole(hop, known) if self.call.stream else hop
-
-    def amended(self, hop: Hop, fault: str, endpoint: Reachable, wanted: Mode | None) -> Hop | None:
-        """Return the hop in the form that a fault asks for, or None.  Each fault is heard once."""
-        heard = (*hop.after, fault)
-        if fault in hop.after or self.call.format is None:
-            return None
-        bare = "state" in heard
-        if fault == "state":
-            made = self.make(hop.entry, endpoint, wanted, bare=True) if self.homes.guessed else None
-            if isinstance(made, Hop) and made.surface == hop.surface and made.body != hop.body:
-                reason = f"{hop.reason}, without the state of an earlier reply that it does not know"
-                return replace(made, reason=reason, after=heard)
-        elif fault in LESSONS and LESSONS.keys().isdisjoint(hop.after):
-            # The lesson has been learned by now: the same rules come to another API, if they may.
-            made = self.make(hop.entry, endpoint, wanted, bare=bare)
-            if isinstance(made, Hop) and (made.mode, made.whole) != (hop.mode, hop.whole):
-                return replace(made, after=heard)
-        return None
-
-    def needed(self, mode: Mode, endpoint: Reachable, *, bare: bool) -> list[Loss]:
-        """Return the state without which the request means nothing and that this hop may not see."""
-        foreign = self._foreign(mode, endpoint, bare=bare)
-        return [Loss(mode, seal.path, _told(self.homes.maker(seal))) for seal in foreign if seal.holds]
-
-    def _question(self, endpoint: Reachable, wanted: Mode | None, known: Known) -> Question:
-        spec = self.spec
-        return Question(
-            own=self.call.format or "chat",
-            endpoint=endpoint.name,
-            kind=endpoint.kind,
-            speaks=endpoint.modes,
-            name=known.name,
-            deployment=known.deployment or "*",
-            call_mode=self.call.mode,
-            entry_mode=spec.mode if spec is not None else None,
-            hop_mode=wanted,
-            capability=known.capability,
-            tools=self.call.tools,
-            effort=self.call.effort or (spec.reasoning_effort if spec is not None else None),
-            learned=self.learned,
-        )
-
-    def _excluded(self, asked: Question, choice: Choice, endpoint: Reachable) -> tuple[str, str] | None:
-        """Return why the mode that was chosen cannot be had here at all, with its rule."""
-        if choice.mode not in endpoint.modes:
-            return MODE, f"endpoint {endpoint.name!r} does not speak {choice.mode}, and {choice.reason}"
-        if asked.hop_mode not in (None, choice.mode):
-            return choice.rule, f"{choice.reason} to {choice.mode}"
-        against = conflict(asked, choice)
-        if against is not None:
-            return MODE, against
-        reason = endpoint.refuses(self.call.path, choice.mode)
-        return (PATH, reason) if reason is not None else None
-
-    def _foreign(self, mode: Mode, endpoint: Reachable, *, bare: bool) -> list[Seal]:
-        """Return the state that may not go to this hop."""
-        foreign = self.homes.foreign(mode, endpoint.origin, guess=not bare)
-        if mode != "responses":
-            # Only Responses knows ids of items; elsewhere they name nothing.
-            foreign = [seal for seal in foreign if seal.at[-1:] != ("id",)]
-        if mode == self.call.format == "chat":
-            # What a bridge attached is taken out as a whole.
-            foreign = [seal for seal in foreign if seal.home in (None, "chat")]
-        return foreign
-
-    def _body(
-        self, mode: Mode, endpoint: Reachable, known: Known, *, bare: bool
-    ) -> tuple[dict[str, object], tuple[Loss, ...]] | Skip:
-        """Return the caller's body in the format of the hop, and what that format could not hold."""
-        call, name = self.call, f"{endpoint.name}/{mode}"
-        bridge = BRIDGES.get((call.format or mode, mode)) if mode != call.format else None
-        if mode != call.format and bridge is None:
-            return Skip(name, "bridge", f"no bridge from {call.format} to {mode} requests")
-        needed = self.needed(mode, endpoint, bare=bare)
-        if needed:
-            return Skip(name, STATE, "; ".join(map(str, needed)))
-        told, found = without(call.body or {}, self._foreign(mode, endpoint, bare=bare), mode)
-        losses: tuple[Loss, ...] = tuple(found)
-        if mode == call.format == "chat":
-            told, found = without_attached(told)
-            losses += tuple(found)
-        # Bridges and defaults go by what the model is; what the endpoint calls it goes out.
-        real = known.base_model if is_claude(known.base_model) else known.deployment
-        body: dict[str, object] = dict(told) if real is None else {**told, "model": real}
-        if bridge is not None:
-            try:
-                body, found = bridge(body)
-            except FormatError as error:
-                return Skip(name, BODY, str(error))
-            losses += tuple(found)
-        return body, losses
-
-    def _filled(
-        self, body: dict[str, object], losses: tuple[Loss, ...], mode: Mode, known: Known
-    ) -> tuple[dict[str, object], tuple[Loss, ...]]:
-        """Return the body with the entry's defaults, the endpoint's name of the model, and the limit of Messages."""
-        if self.spec is not None:
-            body, placeless = with_defaults(body, mode, self.spec)
-            losses += tuple(placeless)
-        if known.deployment is not None:
-            body["model"] = known.deployment
-        if mode == "messages" and body.get("max_tokens") is None and mode != self.call.format:
-            body["max_tokens"] = MESSAGES_LIMIT
-            name = "max_output_tokens" if self.call.format == "responses" else "max_completion_tokens"
-            reason = f"Messages must have a limit; neither call nor model set one, so it is {MESSAGES_LIMIT} tokens"
-            losses += (Loss("messages", name, reason, minor=True),)
-        return body, losses
-
-    def _whole(self, hop: Hop, known: Known) -> Hop:
-        """Return the hop for a caller who wants a stream: asked for a whole reply, where its model gives none."""
-        row, said = known.capability, None
-        if row is not None and not row.streaming:
-            said = f"{known.name} gives no stream ({row.told('streaming')})"
-        if self.learned is not None and hop.mode is not None and hop.model is not None:
-            said = self.learned.why_not(hop.endpoint, hop.model, hop.mode, "stream") or said
-        if said is None or hop.mode not in ("chat", "responses"):
-            return hop
-        body = {name: value for name, value in (hop.body or {}).items() if name not in ("stream", "stream_options")}
-        listed = Loss(hop.mode, "stream", f"answered whole and handed on as a stream: {said}", minor=True)
-        return replace(hop, whole=True, body=body, losses=(*hop.losses, listed))
-
-    def _passed_through(self, entry: str, endpoint: Reachable) -> Hop | _Left:
-        call = self.call
-        reason = endpoint.refuses(call.path, None)
-        if reason is not None:
-            return Skip(entry, PATH, reason), ()
-        for seal in self.homes.foreign(None, endpoint.origin):
-            return Skip(entry, STATE, f"{seal.path or seal.token!r}: {_told(self.homes.maker(seal))}"), ()
-        model = deployment_of(endpoint, self.spec, call.model)
-        named = {**call.body, "model": model} if call.body is not None and model is not None else call.body
-        return _hop(
-            entry, endpoint, None, model, PATH, "the path is passed through", named, (), call.path.split("/")[1]
-        )
-
-
-def _told(maker: str | None) -> str:
-    return f"only endpoint {maker!r}, which made it, knows it" if maker else "only the endpoint that made it knows it"
-
-
-def _hop(
-    entry: str, endpoint: Reachable, mode: Mode | None, model: str | None, rule: str, reason: str,
-    body: Mapping[str, object] | None, losses: tuple[Loss, ...], resource: str = "",
-) -> Hop:  # fmt: skip
-    return Hop(
-        name=f"{endpoint.name}/{mode}" if mode is not None else endpoint.name,
-        endpoint=endpoint.name,
-        mode=mode,
-        model=model,
-        rule=rule,
-        origin=endpoint.origin,
-        surface=surface_of(endpoint.origin, mode, model, resource),
-        max_attempts=endpoint.max_attempts,
-        body=body,
-        losses=losses,
-        reason=reason,
-        entry=entry,
-    )

@@ -18,6 +18,22 @@ _ACTING = frozenset({"mcp", "code_interpreter", "shell", "computer_use_preview"}
 """Hosted tools that may do something elsewhere."""
 
 
+STATE = "state"
+"""The rule of a hop that was left out because the request goes on from what another endpoint keeps."""
+LOSS = "loss"
+"""The rule of a hop that was left out because its API has no place for something that the caller set."""
+BODY = "body"
+"""The rule of a hop that was left out because the request is not of its own wire format: the caller's fault."""
+MODE = "mode"
+"""The rule of a hop that was left out because the mode that was set for the call cannot be had there."""
+MODEL = "model"
+"""The rule of a hop that was left out because the registry does not name the model."""
+UNCONFIGURED = "not configured"
+"""The rule of a hop whose endpoint lacks a setting."""
+PATH = "path"
+"""The rule of a hop whose endpoint does not serve the path, and of one that is sent a path as it is."""
+
+
 class Reachable(Protocol):
     """What dispatch needs to know of an endpoint."""
 

@@ -87,17 +87,22 @@ class Learned:
         if fault not in LESSONS:
             return False
         when, share = LESSONS[fault]
-        entry = _Entry(self._clock() + share * self.expiry, reason, fault)
+        now = self._clock()
+        entry = _Entry(now + share * self.expiry, reason, fault)
         with self._lock:
             if fault == "deployment":
                 others = [
-                    key for key, known in self._of(endpoint, deployment) if known.fault == fault and key[2] != mode
+                    key
+                    for key, known in self._of(endpoint, deployment)
+                    if known.fault == fault and key[2] != mode and known.expires > now
                 ]
                 for key in others:
                     del self._entries[key]
                 if others:
                     return False
-            self._keep((endpoint, deployment, mode, when), entry)
+            known = self._entries.get((endpoint, deployment, mode, when))
+            if known is None or known.expires <= entry.expires:
+                self._keep((endpoint, deployment, mode, when), entry)
         return True
 
     def answered(self, endpoint: str, deployment: str, mode: Mode, *, stream: bool) -> None:
@@ -139,10 +144,11 @@ class Learned:
 
     def forget(self, endpoint: str | None = None, deployment: str | None = None) -> tuple[Lesson, ...]:
         """Forget everything, or what is about one endpoint or deployment; return what was forgotten."""
+        now = self._clock()
         with self._lock:
             keys = [key for key in self._entries if endpoint in (None, key[0]) and deployment in (None, key[1])]
-            now = self._clock()
-            return tuple(_told(key, self._entries.pop(key), now) for key in keys)
+            gone = [(key, self._entries.pop(key)) for key in keys]
+        return tuple(_told(key, entry, now) for key, entry in gone if entry.expires > now)
 
     def _of(self, endpoint: str, deployment: str) -> Iterator[tuple[tuple[str, str, Mode, When], _Entry]]:
         for key, entry in self._entries.items():

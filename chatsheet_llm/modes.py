@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from chatsheet_llm.capabilities import Capability
@@ -54,7 +54,7 @@ class Question:
 
     ``own`` is the caller's format.  ``call_mode``, ``entry_mode`` and ``hop_mode`` are what call, model entry and chain
     say, if they do.  ``name`` is what people call the model, ``deployment`` what the endpoint does.  ``effort`` is the
-    one that will be sent (None: none).
+    one that will be sent (None: none).  ``unserved`` are APIs that the endpoint has, but not as it is set up, and why.
     """
 
     own: Mode
@@ -70,6 +70,7 @@ class Question:
     tools: bool = False
     effort: str | None = None
     learned: Learned | None = None
+    unserved: Mapping[Mode, str] = field(default_factory=dict)
 
     @property
     def explicit(self) -> Choice | None:
@@ -87,14 +88,17 @@ def choose(asked: Question) -> Choice:
         return explicit
     if asked.hop_mode is not None:
         return Choice(asked.hop_mode, "hop mode", RULES["hop mode"])
-    against = doubt(asked, asked.own) if asked.own in asked.speaks else None
-    if asked.own in asked.speaks and against is None:
+    speaks_own = asked.own in asked.speaks
+    against = doubt(asked, asked.own) if speaks_own else None
+    if speaks_own and against is None and asked.own not in asked.unserved:
         return Choice(asked.own, "own format", RULES["own format"])
-    free = next((mode for mode in asked.speaks if doubt(asked, mode) is None), None)
+    fit = [mode for mode in asked.speaks if doubt(asked, mode) is None]
+    free = next((mode for mode in fit if mode not in asked.unserved), fit[0] if fit else None)
     if free is not None and against is not None:
         return Choice(free, against.rule, against.reason)
-    only = free or (asked.own if asked.own in asked.speaks else asked.speaks[0])
-    return Choice(only, "endpoint", f"endpoint {asked.endpoint!r} speaks {' and '.join(asked.speaks)}")
+    only = free or (asked.own if speaks_own else asked.speaks[0])
+    speaks = f"endpoint {asked.endpoint!r} speaks {' and '.join(asked.speaks)}"
+    return Choice(only, "endpoint", asked.unserved.get(asked.own, speaks))
 
 
 def doubt(asked: Question, mode: Mode) -> Doubt | None:

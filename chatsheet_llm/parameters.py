@@ -22,12 +22,22 @@ def renamed(body: Mapping[str, object], mode: Mode, row: Capability | None) -> d
     return made
 
 
-def refused(body: Mapping[str, object], mode: Mode, row: Capability | None, name: str, own: Mode) -> list[Loss]:
-    """Return what the model, called ``name``, refuses of what the caller set; told in the words of his format."""
+def refused(
+    body: Mapping[str, object],
+    mode: Mode,
+    row: Capability | None,
+    name: str,
+    own: Mode,
+    default_effort: str | None = None,
+) -> list[Loss]:
+    """Return what the model, called ``name``, refuses of what the caller set; told in the words of his format.
+
+    ``default_effort`` is the one that will be sent where the caller sets none.
+    """
     if row is None or mode == "messages":
         return []
     effort = effort_in(body, mode)
-    taken = row.refuses(mode, effort) - row.renamed_on_chat.keys()
+    taken = row.refuses(mode, effort or default_effort) - row.renamed_on_chat.keys()
     losses = [
         Loss(
             mode,

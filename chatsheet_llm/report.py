@@ -8,11 +8,10 @@ from typing import TypeVar
 
 from chatsheet_llm import errors
 from chatsheet_llm.classify import Failure
-from chatsheet_llm.dispatch import BODY, LOSS, MODE, MODEL, PATH, STATE, UNCONFIGURED
 from chatsheet_llm.errors import CallError
 from chatsheet_llm.faults import Kind
 from chatsheet_llm.formats.error_bodies import bridge_error
-from chatsheet_llm.hops import Call, Dispatch
+from chatsheet_llm.hops import BODY, LOSS, MODE, MODEL, PATH, STATE, UNCONFIGURED, Call, Dispatch
 from chatsheet_llm.models import ANY_NAME, Registry
 from chatsheet_llm.route import Mode, Route
 

@@ -33,7 +33,7 @@ LINGER = 5.0
 """Seconds to wait for what may follow a whole answer before its last word: usage, a note of the filter, ``[DONE]``."""
 
 
-MALFORMED = (FormatError, TypeError, KeyError)
+MALFORMED = (FormatError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 """What an event of a shape that nobody foresaw may raise in a bridge, beside what the bridge raises itself."""
 
 _PACKAGE = Path(__file__).parent

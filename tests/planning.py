@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from tenacity import wait_fixed
 
 from chatsheet_llm.classify import Failure
-from chatsheet_llm.hops import Hop
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.faults import FAULTS
+from chatsheet_llm.hops import Hop
 from chatsheet_llm.plan import Failed, GaveUp, Policy, Send, Wait, plan
 from chatsheet_llm.route import Mode, SendState
 

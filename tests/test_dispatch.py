@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from chatsheet_llm.defaults import with_defaults
 from chatsheet_llm.capabilities import Override
+from chatsheet_llm.defaults import with_defaults
 from chatsheet_llm.dispatch import dispatch, parse_hop
 from chatsheet_llm.endpoint_settings import EndpointSettings
 from chatsheet_llm.endpoints import Endpoint, build

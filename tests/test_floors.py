@@ -18,7 +18,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     (
         "values", "variables", "yaml_file", "endpoint_settings", "models", "models_file", "settings", "capabilities",
     ),
-    ("hops", "known", "modes", "parameters", "defaults", "homes", "dispatch", "inventory", "plan"),
+    ("hops", "known", "modes", "parameters", "defaults", "homes", "hop_maker", "dispatch", "inventory",
+     "plan"),
     ("sdk", "network", "endpoints"),
     ("streams", "drive", "exchange", "report"),
     ("choices", "core", "client"),
@@ -128,6 +129,7 @@ def test_the_bridges_know_no_sdk(path: Path) -> None:
         "known",
         "modes",
         "parameters",
+        "hop_maker",
         "dispatch",
         "inventory",
         "plan",

@@ -263,8 +263,8 @@ MISTAKES = {
         [
             (
                 "models.yaml:3: models.a: unknown field 'api_modle'; did you mean 'api_model'? "
-                "allowed: alias, api_model, backend, base_model, base_url, capabilities, chain, deployment_name, deployments, "
-                "max_tokens, mode, reasoning_effort, summary_level, truncation_strategy, verbosity_level"
+                "allowed: alias, api_model, backend, base_model, base_url, capabilities, chain, deployment_name, "
+                "deployments, max_tokens, mode, reasoning_effort, summary_level, truncation_strategy, verbosity_level"
             )
         ],
     ),

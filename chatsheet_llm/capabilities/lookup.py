@@ -5,16 +5,16 @@ from __future__ import annotations
 from functools import lru_cache
 
 from chatsheet_llm.capabilities.names import ModelName, parse_name
-from chatsheet_llm.capabilities.row import ANY_VARIANT, Capability
+from chatsheet_llm.capabilities.row import Capability
 from chatsheet_llm.capabilities.table import CAPABILITIES, CLAUDE
 from chatsheet_llm.formats.responses_messages_sampling import is_claude
 
 
 def _parsed(row: Capability) -> ModelName:
-    name = parse_name(row.family.removesuffix(f"-{ANY_VARIANT}"))
+    name = parse_name(row.family)
     if name is None:
         raise ValueError(f"capability family {row.family!r} is not a model name")
-    return ModelName(name.series, name.version, ANY_VARIANT) if row.family.endswith(ANY_VARIANT) else name
+    return name
 
 
 _ROWS: tuple[tuple[ModelName, Capability], ...] = tuple((_parsed(row), row) for row in CAPABILITIES)
@@ -35,17 +35,13 @@ def capability_of(base_model: str | None) -> Capability | None:
     name = parse_name(base_model)
     if name is None:
         return None
-    for variant in (name.variant, ANY_VARIANT):
-        rows = [
-            (family.version, row)
-            for family, row in _ROWS
-            if family.series == name.series
-            and family.variant == variant
-            and (family.version == name.version or (row.and_later and family.version < name.version))
-        ]
-        if rows:
-            return max(rows, key=lambda found: found[0])[1]
-    return None
+    rows = [
+        (family.version, row)
+        for family, row in _ROWS
+        if (family.series, family.variant) == (name.series, name.variant)
+        and (family.version == name.version or (row.and_later and family.version < name.version))
+    ]
+    return max(rows, key=lambda found: found[0])[1] if rows else None
 
 
 def is_named(name: str | None) -> bool:

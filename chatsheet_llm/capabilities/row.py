@@ -7,9 +7,6 @@ from dataclasses import dataclass, field, fields, replace
 
 from chatsheet_llm.route import Mode
 
-ANY_VARIANT = "*"
-"""As last part of a family (``gpt-5.6-*``): every variant that no row names."""
-
 NEUTRAL: Mapping[str, object] = {
     "temperature": 1,
     "top_p": 1,
@@ -17,6 +14,7 @@ NEUTRAL: Mapping[str, object] = {
     "frequency_penalty": 0,
     "logprobs": False,
     "top_logprobs": 0,
+    "logit_bias": {},
 }
 """Values that ask for nothing: a model that refuses the parameter takes them ("only the default value")."""
 

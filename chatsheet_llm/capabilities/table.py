@@ -81,7 +81,7 @@ _LOW, _MINIMAL, _NONE, _XHIGH = (
 )
 
 
-class _Told(TypedDict):
+class _By5_4(TypedDict):
     source: str
     date: str
     with_effort: bool
@@ -89,7 +89,18 @@ class _Told(TypedDict):
     default_effort: str
 
 
-_BY_5_4 = _Told(source="pipecat#4043", date="2026", with_effort=False, at_none=True, default_effort="none")
+class _By5_6(TypedDict):
+    source: str
+    date: str
+    and_later: bool
+    with_effort: bool
+    without_effort: bool
+
+
+_BY_5_4 = _By5_4(source="pipecat#4043", date="2026", with_effort=False, at_none=True, default_effort="none")
+_BY_5_6 = _By5_6(
+    source="litellm#34569, oh-my-pi#11052", date="2026", and_later=True, with_effort=False, without_effort=False
+)
 
 CAPABILITIES: tuple[Capability, ...] = (
     # Responses only.
@@ -113,31 +124,13 @@ CAPABILITIES: tuple[Capability, ...] = (
     _thinks("gpt-5-nano", _BOTH, _MINIMAL, _GPT5),
     _thinks("gpt-5.1", _BOTH, _NONE, _GPT5, and_later=True, at_none=True, default_effort="none"),
     _thinks("gpt-5.4", _BOTH, _XHIGH, _LARGE, and_later=True, **_BY_5_4),
-    _thinks("gpt-5.4-mini", _BOTH, _XHIGH, _GPT5, **_BY_5_4),
-    _thinks("gpt-5.4-nano", _BOTH, _XHIGH, _GPT5, **_BY_5_4),
-    _thinks(
-        "gpt-5.6",
-        _BOTH,
-        _XHIGH,
-        None,
-        source="litellm#34569",
-        date="2026",
-        and_later=True,
-        with_effort=False,
-        without_effort=False,
-    ),
-    _thinks(
-        "gpt-5.6-*",
-        _BOTH,
-        _XHIGH,
-        None,
-        source="litellm#34569, oh-my-pi#11052",
-        date="2026",
-        and_later=True,
-        with_effort=False,
-        without_effort=False,
-        note="sol, terra, luna; gpt-6-astra",
-    ),
+    _thinks("gpt-5.4-mini", _BOTH, _XHIGH, _GPT5, and_later=True, **_BY_5_4),
+    _thinks("gpt-5.4-nano", _BOTH, _XHIGH, _GPT5, and_later=True, **_BY_5_4),
+    _thinks("gpt-5.6", _BOTH, _XHIGH, None, **_BY_5_6),
+    _thinks("gpt-5.6-sol", _BOTH, _XHIGH, None, **_BY_5_6),
+    _thinks("gpt-5.6-terra", _BOTH, _XHIGH, None, **_BY_5_6),
+    _thinks("gpt-5.6-luna", _BOTH, _XHIGH, None, **_BY_5_6),
+    _thinks("gpt-6-astra", _BOTH, _XHIGH, None, **_BY_5_6),
     _thinks("o1", _BOTH, _LOW, _O, streaming=False, refused=_PARALLEL),
     _thinks("o3", _BOTH, _LOW, _O, refused=_PARALLEL, note="streaming is limited access"),
     _thinks("o3-mini", _BOTH, _LOW, _O, refused=_PARALLEL),

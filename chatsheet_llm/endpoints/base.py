@@ -6,6 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
@@ -75,7 +76,7 @@ class Endpoint(BaseModel, ABC):
         """The deployment for models that the registry does not place."""
         return self.settings.deployment
 
-    @property
+    @cached_property
     def origin(self) -> str:
         """Name of the failure domain: host, port and credential (a digest of it)."""
         parts = urlsplit(self.url)

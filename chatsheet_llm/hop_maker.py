@@ -1,0 +1,234 @@
+"""Make one hop of one call: its API, its body in that API's format, or why it is left out.  Pure; sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from chatsheet_llm.defaults import with_defaults
+from chatsheet_llm.formats import BRIDGES, FormatError, without_attached
+from chatsheet_llm.formats.responses_messages_sampling import is_claude
+from chatsheet_llm.formats.state import Seal, without
+from chatsheet_llm.homes import Homes
+from chatsheet_llm.hops import BODY, LOSS, MODE, PATH, STATE, Call, Hop, Reachable, surface_of
+from chatsheet_llm.known import Known, deployment_of, known_at
+from chatsheet_llm.learned import LESSONS, Learned
+from chatsheet_llm.models import ModelSpec
+from chatsheet_llm.modes import Choice, Question, choose, conflict, doubt
+from chatsheet_llm.parameters import PARAMETER, refused, renamed, without_refused
+from chatsheet_llm.route import Loss, Mode, Skip
+
+MESSAGES_LIMIT = 8192
+"""Tokens of an answer through Messages, which must have a limit, where nobody sets one.  A model refuses more than it
+can write, so this is little; an answer that needs more ends with ``length``."""
+
+
+Left = tuple[Skip, tuple[Loss, ...]]
+"""A hop that is left out, and the losses that are why."""
+
+
+@dataclass(frozen=True, slots=True)
+class HopMaker:
+    """Makes the hops of one call.
+
+    ``heeded`` names the hints that leave a hop out: what the table says, and what endpoints have shown.
+    """
+
+    call: Call
+    spec: ModelSpec | None
+    homes: Homes
+    learned: Learned | None
+    heeded: frozenset[str]
+
+    def make(self, entry: str, endpoint: Reachable, wanted: Mode | None, *, bare: bool = False) -> Hop | Left:
+        """Return the hop, or why it is left out.  ``bare`` takes out the state whose maker nobody remembers."""
+        if self.call.format is None:
+            return self._passed_through(entry, endpoint)
+        known = known_at(endpoint, self.spec, self.call.model, self.learned)
+        asked = self._question(endpoint, wanted, known)
+        choice = choose(asked)
+        name = f"{endpoint.name}/{wanted or choice.mode}"
+        left = self._excluded(asked, choice, endpoint)
+        if left is not None:
+            return Skip(name, *left), ()
+        against = doubt(asked, choice.mode) if asked.explicit is None else None
+        if against is not None and against.rule in self.heeded:
+            return Skip(name, *against), ()
+        made = self._body(choice.mode, endpoint, known, bare=bare)
+        if isinstance(made[0], Skip):
+            return made
+        body, losses = made
+        refusing = tuple(loss for loss in losses if not loss.minor)
+        if refusing and self.call.on_loss == "error":
+            listed = "; ".join(map(str, refusing))
+            return Skip(name, LOSS, f"{choice.mode} cannot carry {listed}"), refusing
+        body = renamed(body, choice.mode, known.capability)
+        default = self.spec.reasoning_effort if self.spec is not None else None
+        found = refused(body, choice.mode, known.capability, known.name, self.call.format, default)
+        if found and self.call.on_loss == "drop":
+            body = without_refused(body, choice.mode, found)
+            losses += tuple(found)
+        elif found and PARAMETER in self.heeded:
+            return Skip(name, PARAMETER, "; ".join(loss.reason for loss in found)), ()
+        body, losses = self._filled(body, losses, choice.mode, known)
+        reason = choice.reason if against is None else f"{choice.reason}, although {against.reason}"
+        hop = _hop(entry, endpoint, choice.mode, known.deployment, choice.rule, reason, body, losses)
+        return self._whole(hop, known) if self.call.stream else hop
+
+    def amended(self, hop: Hop, fault: str, endpoint: Reachable, wanted: Mode | None) -> Hop | None:
+        """Return the hop in the form that a fault asks for, or None.  Each fault is heard once."""
+        heard = (*hop.after, fault)
+        if fault in hop.after or self.call.format is None:
+            return None
+        bare = "state" in heard
+        if fault == "state":
+            made = self.make(hop.entry, endpoint, wanted, bare=True) if self.homes.guessed else None
+            if isinstance(made, Hop) and made.surface == hop.surface and made.body != hop.body:
+                reason = f"{hop.reason}, without the state of an earlier reply that it does not know"
+                return replace(made, reason=reason, after=heard)
+        elif fault in LESSONS and LESSONS.keys().isdisjoint(hop.after):
+            # The lesson has been learned by now: the same rules come to another API, if they may.
+            made = self.make(hop.entry, endpoint, wanted, bare=bare)
+            if isinstance(made, Hop) and (made.mode, made.whole) != (hop.mode, hop.whole):
+                return replace(made, after=heard)
+        return None
+
+    def _question(self, endpoint: Reachable, wanted: Mode | None, known: Known) -> Question:
+        spec = self.spec
+        return Question(
+            own=self.call.format or "chat",
+            endpoint=endpoint.name,
+            kind=endpoint.kind,
+            speaks=endpoint.modes,
+            name=known.name,
+            deployment=known.deployment or "*",
+            call_mode=self.call.mode,
+            entry_mode=spec.mode if spec is not None else None,
+            hop_mode=wanted,
+            capability=known.capability,
+            tools=self.call.tools,
+            effort=self.call.effort or (spec.reasoning_effort if spec is not None else None),
+            learned=self.learned,
+            unserved={
+                mode: reason
+                for mode in endpoint.modes
+                if (reason := endpoint.refuses(self.call.path, mode)) is not None
+            },
+        )
+
+    def _excluded(self, asked: Question, choice: Choice, endpoint: Reachable) -> tuple[str, str] | None:
+        """Return why the mode that was chosen cannot be had here at all, with its rule."""
+        if choice.mode not in endpoint.modes:
+            return MODE, f"endpoint {endpoint.name!r} does not speak {choice.mode}, and {choice.reason}"
+        if asked.hop_mode not in (None, choice.mode):
+            return choice.rule, f"{choice.reason} to {choice.mode}"
+        against = conflict(asked, choice)
+        if against is not None:
+            return MODE, against
+        reason = endpoint.refuses(self.call.path, choice.mode)
+        return (PATH, reason) if reason is not None else None
+
+    def _foreign(self, mode: Mode, endpoint: Reachable, *, bare: bool) -> list[Seal]:
+        """Return the state that may not go to this hop."""
+        foreign = self.homes.foreign(mode, endpoint.origin, guess=not bare)
+        if mode != "responses":
+            # Only Responses knows ids of items; elsewhere they name nothing.
+            foreign = [seal for seal in foreign if seal.at[-1:] != ("id",)]
+        if mode == self.call.format == "chat":
+            # What a bridge attached is taken out as a whole.
+            foreign = [seal for seal in foreign if seal.home in (None, "chat")]
+        return foreign
+
+    def _body(
+        self, mode: Mode, endpoint: Reachable, known: Known, *, bare: bool
+    ) -> tuple[dict[str, object], tuple[Loss, ...]] | Left:
+        """Return the caller's body in the format of the hop and what that format could not hold, or why it has none."""
+        call, name = self.call, f"{endpoint.name}/{mode}"
+        bridge = BRIDGES.get((call.format or mode, mode)) if mode != call.format else None
+        if mode != call.format and bridge is None:
+            return Skip(name, "bridge", f"no bridge from {call.format} to {mode} requests"), ()
+        foreign = self._foreign(mode, endpoint, bare=bare)
+        needed = tuple(Loss(mode, seal.path, _told(self.homes.maker(seal))) for seal in foreign if seal.holds)
+        if needed:
+            return Skip(name, STATE, "; ".join(map(str, needed))), needed
+        told, found = without(call.body or {}, foreign, mode)
+        losses: tuple[Loss, ...] = tuple(found)
+        if mode == call.format == "chat":
+            told, found = without_attached(told)
+            losses += tuple(found)
+        # Bridges and defaults go by what the model is; what the endpoint calls it goes out.
+        real = known.base_model if is_claude(known.base_model) else known.deployment
+        body: dict[str, object] = dict(told) if real is None else {**told, "model": real}
+        if bridge is not None:
+            try:
+                body, found = bridge(body)
+            except FormatError as error:
+                return Skip(name, BODY, str(error)), ()
+            losses += tuple(found)
+        return body, losses
+
+    def _filled(
+        self, body: dict[str, object], losses: tuple[Loss, ...], mode: Mode, known: Known
+    ) -> tuple[dict[str, object], tuple[Loss, ...]]:
+        """Return the body with the entry's defaults, the endpoint's name of the model, and the limit of Messages."""
+        if self.spec is not None:
+            body, placeless = with_defaults(body, mode, self.spec)
+            losses += tuple(placeless)
+        if known.deployment is not None:
+            body["model"] = known.deployment
+        if mode == "messages" and body.get("max_tokens") is None and mode != self.call.format:
+            body["max_tokens"] = MESSAGES_LIMIT
+            name = "max_output_tokens" if self.call.format == "responses" else "max_completion_tokens"
+            reason = f"Messages must have a limit; neither call nor model set one, so it is {MESSAGES_LIMIT} tokens"
+            losses += (Loss("messages", name, reason, minor=True),)
+        return body, losses
+
+    def _whole(self, hop: Hop, known: Known) -> Hop:
+        """Return the hop for a caller who wants a stream: asked for a whole reply, where its model gives none."""
+        row, said = known.capability, None
+        if row is not None and not row.streaming:
+            said = f"{known.name} gives no stream ({row.told('streaming')})"
+        if self.learned is not None and hop.mode is not None and hop.model is not None:
+            said = self.learned.why_not(hop.endpoint, hop.model, hop.mode, "stream") or said
+        if said is None or hop.mode not in ("chat", "responses"):
+            return hop
+        body = {name: value for name, value in (hop.body or {}).items() if name not in ("stream", "stream_options")}
+        listed = Loss(hop.mode, "stream", f"answered whole and handed on as a stream: {said}", minor=True)
+        return replace(hop, whole=True, body=body, losses=(*hop.losses, listed))
+
+    def _passed_through(self, entry: str, endpoint: Reachable) -> Hop | Left:
+        call = self.call
+        reason = endpoint.refuses(call.path, None)
+        if reason is not None:
+            return Skip(entry, PATH, reason), ()
+        for seal in self.homes.foreign(None, endpoint.origin):
+            return Skip(entry, STATE, f"{seal.path or seal.token!r}: {_told(self.homes.maker(seal))}"), ()
+        model = deployment_of(endpoint, self.spec, call.model)
+        named = {**call.body, "model": model} if call.body is not None and model is not None else call.body
+        return _hop(
+            entry, endpoint, None, model, PATH, "the path is passed through", named, (), call.path.split("/")[1]
+        )
+
+
+def _told(maker: str | None) -> str:
+    return f"only endpoint {maker!r}, which made it, knows it" if maker else "only the endpoint that made it knows it"
+
+
+def _hop(
+    entry: str, endpoint: Reachable, mode: Mode | None, model: str | None, rule: str, reason: str,
+    body: Mapping[str, object] | None, losses: tuple[Loss, ...], resource: str = "",
+) -> Hop:  # fmt: skip
+    return Hop(
+        name=f"{endpoint.name}/{mode}" if mode is not None else endpoint.name,
+        endpoint=endpoint.name,
+        mode=mode,
+        model=model,
+        rule=rule,
+        origin=endpoint.origin,
+        surface=surface_of(endpoint.origin, mode, model, resource),
+        max_attempts=endpoint.max_attempts,
+        body=body,
+        losses=losses,
+        reason=reason,
+        entry=entry,
+    )
