@@ -76,7 +76,9 @@ def responses_to_messages_reply(reply: Mapping[str, object]) -> tuple[dict[str, 
     stop_reason = _stop_reason(reply, [item for _, item in items])
     message |= {"stop_reason": stop_reason, "stop_sequence": None}
     message |= {name: reply[name] for name in reply if name in _MESSAGE_FIELDS and not is_nothing(reply[name])}
-    if status == "incomplete" and reply.get("stop_reason") is None:
+    if status is None and not _is_cut(reply) and reply.get("stop_reason") is None:
+        ledger.lose("status", "it did not come, so the answer is taken for a whole one")
+    if _is_cut(reply) and reply.get("stop_reason") is None:
         reason = _incomplete_reason(reply)
         if reason not in INCOMPLETE_REASONS or INCOMPLETE_REASONS[reason] != stop_reason:
             late["incomplete_details"] = reply.get("incomplete_details") or {"reason": None}
@@ -274,11 +276,17 @@ def _stop_reason(reply: Mapping[str, object], items: list[Mapping[str, object]])
     ]
     if any(part.get("type") == "refusal" for part in parts):
         return "refusal"
-    if reply.get("status") == "incomplete":
+    if _is_cut(reply):
         return INCOMPLETE_REASONS.get(_incomplete_reason(reply), "max_tokens")
     if reply.get("stop_sequence") is not None:
         return "stop_sequence"
     return "tool_use" if any(item.get("type") in tuple(CALL_KINDS) for item in items) else "end_turn"
+
+
+def _is_cut(reply: Mapping[str, object]) -> bool:
+    """Whether the answer is not whole: by its status, or, where that did not come, by a reason."""
+    status = reply.get("status")
+    return status == "incomplete" or (status is None and _incomplete_reason(reply) != "")
 
 
 def _incomplete_reason(reply: Mapping[str, object]) -> str:

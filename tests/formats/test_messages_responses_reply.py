@@ -213,7 +213,7 @@ def test_phase_and_logprobs_are_attached_to_the_block_and_listed():
     ("fields", "stop_reason", "lost"),
     [
         ({}, "tool_use", []),
-        ({"status": None}, "tool_use", []),
+        ({"status": None}, "tool_use", ["status"]),
         ({"stop_sequence": "END"}, "stop_sequence", []),
         ({"stop_reason": "end_turn"}, "end_turn", []),
         ({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}, "max_tokens", []),
@@ -225,6 +225,7 @@ def test_phase_and_logprobs_are_attached_to_the_block_and_listed():
             ["incomplete_details.reason"],
         ),
         ({"status": "incomplete"}, "max_tokens", ["incomplete_details.reason"]),
+        ({"status": None, "incomplete_details": {"reason": "max_output_tokens"}}, "max_tokens", []),
         (
             {
                 "status": "incomplete",
@@ -242,7 +243,7 @@ def test_the_stop_reason_tells_why_the_answer_ends(fields, stop_reason, lost):
     assert message["stop_reason"] == stop_reason
     assert message["stop_sequence"] == fields.get("stop_sequence")
     assert [loss.path for loss in losses] == lost
-    assert ("incomplete_details" in message["response_fields"]) == bool(lost)
+    assert ("incomplete_details" in message["response_fields"]) == ("incomplete_details.reason" in lost)
 
 
 def test_a_cut_off_refusal_keeps_both_facts():
@@ -417,3 +418,10 @@ def check(given, message, lost):
     assert usage["output_tokens"] == given["usage"]["output_tokens"]
     hosted = [f"output[{index}]" for index, item in enumerate(given["output"]) if item in others]
     assert set(hosted) <= set(lost)
+
+
+def test_an_answer_that_does_not_say_whether_it_is_whole_is_taken_for_it_and_listed():
+    message, losses = responses_to_messages_reply(reply(says(text("Hello.")), status=None))
+
+    assert message["stop_reason"] == "end_turn"
+    assert [loss.path for loss in losses if loss.path == "status"] == ["status"]
