@@ -311,7 +311,7 @@ chat       -            prod-7  -      -     -           azure    responses  cap
 responses  house-model  prod-7  -      -     -           azure    chat       capability  chat only
 chat       gpt-5        prod-7  tools  -     -           azure    responses  tools       no tools
 chat       gpt-5        prod-7  tools  none  -           azure    chat       own format  no tools
-chat       -            prod-7  tools  low   -           azure    chat       own format  no tools
+chat       -            prod-7  tools  low   -           azure    responses  tools       no tools
 chat       gpt-5.6      prod-7  tools  low   -           litellm  chat       own format  tools
 chat       gpt-5.6      prod-7  tools  -     entry:chat  azure    chat       model mode  tools
 chat       gpt-5.4      prod-7  tools  -     -           azure    responses  tools       thinks

@@ -245,8 +245,12 @@ def test_an_override_of_a_model_that_nobody_knows_is_all_that_is_known() -> None
     assert (row.apis, row.efforts, row.told("apis")) == ({"responses"}, ("low",), "models.yaml:3")
 
 
-def test_an_override_without_apis_makes_no_row_of_its_own() -> None:
-    assert Override(streaming=False).over(None, "models.yaml:3") is None
+def test_an_override_without_apis_excludes_none_where_nothing_is_known() -> None:
+    row = Override(streaming=False).over(None, "models.yaml:3")
+
+    assert row is not None
+    assert (row.apis, row.streaming) == ({"chat", "responses", "messages"}, False)
+    assert Override().over(None, "models.yaml:3") is None
     assert Override().over(capability_of("gpt-5"), "models.yaml:3") is capability_of("gpt-5")
 
 

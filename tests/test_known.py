@@ -127,13 +127,15 @@ def test_what_the_entry_says_lies_over_what_was_learned_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "told"), [(Override(apis=frozenset({"chat"})), "models.yaml"), (Override(streaming=False), None)]
+    ("override", "apis"),
+    [(Override(apis=frozenset({"chat"})), {"chat"}), (Override(streaming=False), {"chat", "responses", "messages"})],
 )
-def test_of_a_model_that_nobody_knows_the_apis_must_be_said(override: Override, told: str | None) -> None:
+def test_of_a_model_that_nobody_knows_what_the_entry_says_is_known(override: Override, apis: set[str]) -> None:
     spec = ModelSpec("fast", deployments={"azure": "prod-7"}, capabilities=override)
     row = known_at(azure(), spec, "fast", None).capability
 
-    assert (row.told("apis") if row is not None else None) == told
+    assert row is not None
+    assert (row.apis, row.said, row.told("apis")) == (apis, set(override.told), "models.yaml")
 
 
 # --- names

@@ -6,10 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from chatsheet_llm.models_file import load_models
+from chatsheet_llm.modes import RULES
 from chatsheet_llm.sandbox import Sandbox
 from chatsheet_llm.variables import VARIABLES
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+MODELS = (ROOT / "docs" / "models.md").read_text()
 
 
 def test_the_ten_lines_run_and_print_an_answer_and_its_route(tmp_path):
@@ -38,3 +42,17 @@ def test_the_table_names_every_variable_and_no_other():
     named = set(re.findall(r"`([A-Z][A-Z0-9_]+)`", table)) - {"CHATSHEET_ENDPOINTS__NAME__FIELD"}
 
     assert named == {variable for names in VARIABLES.values() for variable in names}
+
+
+def test_the_page_of_models_shows_a_file_that_loads(tmp_path):
+    shown = re.search(r"```yaml\n(.*?)```", MODELS, re.DOTALL)
+    assert shown is not None
+    (tmp_path / "models.yaml").write_text(shown[1])
+
+    assert list(load_models(tmp_path / "models.yaml", {"AZURE_EU_KEY": "key"}).models) == ["coder", "local", "*"]
+
+
+def test_the_page_of_models_names_every_rule_in_its_order():
+    table = MODELS[MODELS.index("| rule |") : MODELS.index("A mode that call")]
+
+    assert re.findall(r"^\| `([a-z ]+)`", table, re.MULTILINE) == list(RULES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
-from chatsheet_llm.route import Mode
+from chatsheet_llm.route import MODES, Mode
 
 NEUTRAL: Mapping[str, object] = {
     "temperature": 1,
@@ -97,15 +97,13 @@ class Override:
     def over(self, row: Capability | None, source: str) -> Capability | None:
         """Return the row with this laid over it; ``source`` is where the entry stands.  None where nothing is known.
 
-        Without a row the APIs have to be said: the rest of a row means nothing where nobody knows what it speaks.
+        Without a row, and where nothing is said of the APIs, none is excluded.
         """
         told = self.told
         if not told:
             return row
         if row is None:
-            if "apis" not in told:
-                return None
-            row = Capability(family="", apis=frozenset(), source="", date="")
+            row = Capability(family="", apis=frozenset(MODES), source="", date="")
         return replace(row, said=frozenset(told), said_in=source, **told)  # type: ignore[arg-type]
 
 
