@@ -75,7 +75,7 @@ _TEXT_STATUSES = frozenset({400, 403, 404, 500})
 _STATE_PARAMS = ("previous_response_id", "file", "conversation", "response_id", "container")
 _REFUSALS = frozenset(
     {"rate", "quota", "overload", "content_filter", "capability", "context_length", "auth", "forbidden"}
-    | {"invalid_request", "too_large", "unknown_model", "state"}
+    | {"invalid_request", "too_large", "unknown_model", "state", "tools_on_chat", "streaming", "deployment"}
 )
 """Faults that a provider names before it begins to work."""
 _REJECTED = frozenset({400, 401, 402, 403, 404, 405, 407, 409, 413, 422, 425, 429, 449, 501})

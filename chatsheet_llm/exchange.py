@@ -38,6 +38,8 @@ _NOT_OURS = frozenset(
 """Headers of the hop's reply that are not true of the bytes we hand on."""
 _SERVED = ("x-ms-served-model", "llm_provider-x-ms-served-model")
 """Headers that name the model behind a deployment: Azure's own, and as the LiteLLM proxy passes it on."""
+_NAMES_MODELS = frozenset({"azure", "anthropic_foundry"})
+"""Kinds of endpoint whose answers name the model behind a deployment; elsewhere they may repeat what was asked for."""
 _NAMES_BY_API = frozenset({"azure", "litellm"})
 """Kinds of endpoint where one API may know a deployment that another does not."""
 
@@ -293,7 +295,7 @@ class Exchange:
             return
         self.learned.answered(hop.endpoint, hop.model, hop.mode, stream=self._relayed(step))
         served = next((response.headers[name] for name in _SERVED if name in response.headers), None)
-        if served is None and self.endpoints[hop.endpoint].kind == "azure" and isinstance(named, str):
+        if served is None and self.endpoints[hop.endpoint].kind in _NAMES_MODELS and isinstance(named, str):
             served = named
         if served is not None and served != hop.model and is_named(served):
             self.learned.serves(hop.endpoint, hop.model, served)

@@ -149,6 +149,9 @@ def plan(
     effort: EffortOption = None,
     on_loss: OnLossOption = None,
     tools: Annotated[Path | None, typer.Option("--tools", help="A JSON file with the tools of the request.")] = None,
+    request: Annotated[
+        Path | None, typer.Option("--request", help="A JSON file with the whole request, of chat or of Responses.")
+    ] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Plan a streamed request.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -156,7 +159,7 @@ def plan(
     from chatsheet_llm.cli.plan import plan
 
     wishes = _wishes(model, system, chain, mode, None, effort, on_loss)
-    plan(prompt, wishes, stream=stream, tools=tools, as_json=as_json)
+    plan(prompt, wishes, stream=stream, tools=tools, request=request, as_json=as_json)
 
 
 @app.command(cls=_WithFaults)

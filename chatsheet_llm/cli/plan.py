@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from chatsheet_llm.cli import show
-from chatsheet_llm.cli.report import FAILED, reported
-from chatsheet_llm.cli.wishes import Wishes, tools_from
+from chatsheet_llm.cli.report import FAILED, UsageError, reported
+from chatsheet_llm.cli.wishes import Wishes, request_from, tools_from
 
 if TYPE_CHECKING:
     from chatsheet_llm.hops import Dispatch
@@ -17,26 +17,44 @@ if TYPE_CHECKING:
 _ANY_PROMPT = "Hello"
 
 
-def plan(prompt: str | None, wishes: Wishes, *, stream: bool, tools: Path | None, as_json: bool) -> None:
+def plan(
+    prompt: str | None, wishes: Wishes, *, stream: bool, tools: Path | None, request: Path | None, as_json: bool
+) -> None:
     """Print the hops with mode, model and rule, then those left out with the reason; exit 1 where no hop is left."""
     with reported(as_json=as_json):
         from chatsheet_llm.settings import Settings
 
-        body: dict[str, object] = {"messages": wishes.messages(_ANY_PROMPT if prompt is None else prompt)}
-        if tools is not None:
-            body["tools"] = tools_from(tools)
-        if wishes.effort is not None:
-            body["reasoning_effort"] = wishes.effort
         settings = Settings()
-        model = wishes.model_in(settings)
+        body = _body(prompt, wishes, tools, request)
+        told = body.get("model")
+        model = told if isinstance(told, str) and wishes.model is None else wishes.model_in(settings)
+        path = "/responses" if "input" in body else "/chat/completions"
         with wishes.client(settings) as client:
-            found = client.plan({"model": model, **body, **wishes.extra()}, stream=stream)
+            found = client.plan(
+                {**body, "model": model, **wishes.extra()}, path=path, stream=stream or body.get("stream") is True
+            )
         if as_json:
             show.as_json(_told(model, found))
         else:
             _print(model, found)
         if not found.hops:
             raise typer.Exit(FAILED)
+
+
+def _body(prompt: str | None, wishes: Wishes, tools: Path | None, request: Path | None) -> dict[str, object]:
+    """Return the request to plan: the file's, or one made of the options."""
+    if request is not None:
+        given = {"a prompt": prompt, "--tools": tools, "--system": wishes.system, "--effort": wishes.effort}
+        beside = [name for name, value in given.items() if value is not None]
+        if beside:
+            raise UsageError(f"--request has the whole request, so {' and '.join(beside)} beside it says it twice")
+        return request_from(request)
+    body: dict[str, object] = {"messages": wishes.messages(_ANY_PROMPT if prompt is None else prompt)}
+    if tools is not None:
+        body["tools"] = tools_from(tools)
+    if wishes.effort is not None:
+        body["reasoning_effort"] = wishes.effort
+    return body
 
 
 def _told(model: str, found: Dispatch) -> dict[str, object]:

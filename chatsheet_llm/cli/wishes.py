@@ -121,6 +121,23 @@ def prompt_from(argument: str | None) -> str:
 def tools_from(path: Path) -> list[dict[str, object]]:
     """Return the tools in a JSON file: a list of them, or an object with a list in ``tools``.  Raises UsageError."""
     where = f"--tools {str(path)!r}"
+    told = _json_in(path, where)
+    tools = told.get("tools") if isinstance(told, dict) else told
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise UsageError(f"{where} must hold a list of tools (objects), or an object with such a list in 'tools'")
+    return tools
+
+
+def request_from(path: Path) -> dict[str, object]:
+    """Return the request in a JSON file: an object with ``messages`` or ``input``.  Raises UsageError."""
+    where = f"--request {str(path)!r}"
+    told = _json_in(path, where)
+    if not isinstance(told, dict) or not {"messages", "input"} & told.keys():
+        raise UsageError(f"{where} must hold an object with 'messages' (of chat) or 'input' (of Responses)")
+    return told
+
+
+def _json_in(path: Path, where: str) -> object:
     try:
         told: object = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -129,10 +146,7 @@ def tools_from(path: Path) -> list[dict[str, object]]:
         raise UsageError(f"{where} is not UTF-8 text; save it as UTF-8") from None
     except json.JSONDecodeError as error:
         raise UsageError(f"{where} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
-    tools = told.get("tools") if isinstance(told, dict) else told
-    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
-        raise UsageError(f"{where} must hold a list of tools (objects), or an object with such a list in 'tools'")
-    return tools
+    return told
 
 
 def _at_terminal() -> bool:

@@ -145,3 +145,36 @@ def test_a_chain_that_nobody_asks_is_refused(box: Sandbox, invoke: Invoke) -> No
 
     assert result.exit_code == 2
     assert "--remote" in result.stderr
+
+
+def test_a_whole_request_is_planned_in_its_own_format(box: Sandbox, cwd: Path, invoke: Invoke) -> None:
+    (cwd / "request.json").write_text(json.dumps({"model": "gpt-4", "input": "Hello", "stream": True}))
+
+    told = json.loads(invoke("plan", "--request", "request.json", "--json").stdout)
+
+    assert told["model"] == "gpt-4"
+    assert [(hop["hop"], hop["rule"]) for hop in told["hops"]] == [
+        ("litellm/chat", "capability"),
+        ("azure/chat", "hop mode"),
+    ]
+    assert box.requests == []
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "says"),
+    [
+        ("[]", [], "must hold an object with 'messages'"),
+        ('{"model": "x"}', [], "must hold an object with 'messages'"),
+        ('{"input": "x"}', ["Hello"], "so a prompt beside it says it twice"),
+        ('{"input": "x"}', ["--effort", "low"], "so --effort beside it"),
+    ],
+)
+def test_a_request_that_is_none_or_said_twice_is_named(
+    box: Sandbox, cwd: Path, invoke: Invoke, content: str, options: list[str], says: str
+) -> None:
+    (cwd / "request.json").write_text(content)
+
+    result = invoke("plan", *options, "-m", "gpt-5", "--request", "request.json")
+
+    assert result.exit_code == 2
+    assert says in result.stderr
