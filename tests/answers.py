@@ -111,13 +111,22 @@ def _fold_chat(events: Sequence[Json]) -> Json:
     head: Json = {}
     choices: dict[int, Json] = {}
     for chunk in events:
-        head |= {name: value for name, value in chunk.items() if name != "choices" and value not in (None, "", 0)}
+        said_here = {name: value for name, value in chunk.items() if name != "choices" and value not in (None, "")}
+        # The first time counts: what later chunks say is when they were made.
+        head |= said_here | ({"created": head["created"]} if head.get("created") else {})
         for piece in chunk.get("choices") or []:
             index = piece.get("index", 0)
             choice = choices.setdefault(
                 index, {"index": index, "message": {"role": "assistant", "content": None}, "finish_reason": None}
             )
-            choice["finish_reason"] = piece.get("finish_reason") or choice["finish_reason"]
+            for name, value in piece.items():
+                if name not in ("index", "delta", "logprobs") and value is not None:
+                    kept = choice.get(name)
+                    choice[name] = {**kept, **value} if isinstance(kept, dict) and isinstance(value, dict) else value
+            for name, tokens in (piece.get("logprobs") or {}).items():
+                if tokens:
+                    told = choice.setdefault("logprobs", {"content": None, "refusal": None})
+                    told[name] = [*(told[name] or []), *tokens]
             _add_delta(choice["message"], piece.get("delta") or {})
     for choice in choices.values():
         if calls := choice["message"].get("tool_calls"):
@@ -167,6 +176,9 @@ def _fold_messages(events: Sequence[Json]) -> Json:
             else:
                 name = delta["type"].removesuffix("_delta")
                 block[name] = block.get(name, "") + delta[name]
+        elif kind == "content_block_stop":
+            # What was attached to a block late.
+            message["content"][event["index"]] |= event.get("content_block", {})
         elif kind == "message_delta":
             message |= {name: value for name, value in event["delta"].items() if value is not None}
             message["usage"] = {**message["usage"], **{k: v for k, v in event["usage"].items() if v is not None}}

@@ -394,7 +394,7 @@ def _responses_turn(turn: Json) -> list[Json]:
     if isinstance(said, str):
         items.append({"type": "message", "role": "assistant", "content": said})
     elif said is not None:
-        parts = [{"type": "output_text", "text": text, "annotations": []} for text in said]
+        parts = [{"type": "output_text", "text": text, "annotations": [], "logprobs": []} for text in said]
         items.append({"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": parts})
     return items + [
         {

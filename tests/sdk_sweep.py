@@ -91,7 +91,8 @@ def swept(bridge: Bridge, bodies: Iterable[Json]) -> Swept:
         found.unknown |= {str(loss) for loss in losses if loss.reason.endswith("its meaning is unknown")}
         there, outcome, lost = marks(made), json.dumps(made, sort_keys=True), [loss.path for loss in losses]
         for path, value in leaves(body):
-            if value is None or any(under(path, prefix) for prefix in lost):
+            # An object made without fields, or a list without items, stands for those that have some.
+            if value is None or value in ({}, []) or any(under(path, prefix) for prefix in lost):
                 continue
             if mine := marks(value):
                 found.silent |= {generic(path)} if mine - there else set()

@@ -114,7 +114,7 @@ def play(scene: Scene, box: Sandbox, console: Console | None) -> Outcome:
 
 
 def _opening(console: Console) -> None:
-    show.line(console, "Six calls through one chain, against stand-in providers on this machine.", "bold")
+    show.line(console, f"{len(SCENES)} calls through one chain, against stand-in providers on this machine.", "bold")
     show.line(console, f"The chain: {' -> '.join(CHAIN)}.  No keys, no network.", "dim")
 
 

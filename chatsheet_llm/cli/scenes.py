@@ -52,6 +52,15 @@ SCENES = (
         untouched=("azure/chat",),
     ),
     Scene(
+        "unknown name",
+        "The name tells nothing and the model has no chat: the same hop is asked again.",
+        model="team-coder",
+        faults=(("litellm/chat", "400:OperationNotSupported"),),
+        hops=("litellm/chat 400", "litellm/responses 200"),
+        answered_by="litellm/responses",
+        untouched=("azure",),
+    ),
+    Scene(
         "Azure throttled",
         "Proxy down, and Azure says 429 with Retry-After 1: the call waits that long.",
         faults=(("litellm", "refuse"), ("azure", "429;retry-after=1;times=1")),

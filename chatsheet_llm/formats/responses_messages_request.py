@@ -48,9 +48,13 @@ def responses_to_messages(body: Mapping[str, object]) -> tuple[dict[str, object]
     on.walk(RESPONSES_PARAMETERS, _CONVERTERS, api="Responses")
     result, ledger = on.result, on.ledger
     result.setdefault("messages", [])
-    if body.get("tools") and not result.get("tools") and result.pop("tool_choice", None) is not None:
-        name = "tool_choice" if body.get("tool_choice") is not None else "parallel_tool_calls"
-        ledger.lose(name, "none of the tools that it is about has a place in Messages")
+    if body.get("tools") and not result.get("tools") and (choice := result.pop("tool_choice", None)) is not None:
+        told = {
+            "tool_choice": body.get("tool_choice") is not None,
+            "parallel_tool_calls": isinstance(choice, Mapping) and "disable_parallel_tool_use" in choice,
+        }
+        for name in (name for name, said in told.items() if said):
+            ledger.lose(name, "none of the tools that it is about has a place in Messages")
     return result, ledger.losses
 
 

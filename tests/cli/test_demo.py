@@ -18,7 +18,7 @@ from chatsheet_llm.route import Attempt, Route
 Invoke = Callable[..., Any]
 
 
-def test_the_demo_plays_six_scenes_live_and_sums_up_within_80_plain_columns(
+def test_the_demo_plays_its_scenes_live_and_sums_up_within_80_plain_columns(
     start: Callable[..., subprocess.Popen[bytes]],
 ) -> None:
     process = start("demo", "--fast")
@@ -29,8 +29,8 @@ def test_the_demo_plays_six_scenes_live_and_sums_up_within_80_plain_columns(
     assert "\x1b" not in out
     assert out.index("Answered by litellm/chat") < out.index("2. proxy down") < out.index("hops tried")
     assert max(map(len, table)) <= 80
-    assert [line[0] for line in table if line[:1].isdigit()] == ["1", "2", "3", "4", "5", "6", "6"]
-    assert table[-1].startswith("6 of 6 scenes ended as they should")
+    assert [line[0] for line in table if line[:1].isdigit()] == ["1", "2", "3", "4", "5", "6", "7", "7"]
+    assert table[-1].startswith("7 of 7 scenes ended as they should")
     assert "WRONG" not in out
 
 
@@ -52,8 +52,8 @@ def test_the_demo_reads_nothing_of_the_users(cwd: Path, invoke: Invoke, monkeypa
     told = json.loads(result.stdout)
     assert result.exit_code == 0
     assert told["ok"] is True
-    assert [scene["wrong"] for scene in told["scenes"]] == [[]] * 6
-    assert [scene["error"] for scene in told["scenes"]] == [None] * 5 + ["StreamTruncated"]
+    assert [scene["wrong"] for scene in told["scenes"]] == [[]] * 7
+    assert [scene["error"] for scene in told["scenes"]] == [None] * 6 + ["StreamTruncated"]
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
@@ -117,4 +117,4 @@ def test_each_check_notices_its_fault(scene: Scene, end: Outcome, hits: int) -> 
 
 def test_the_scenes_are_told_in_lines_that_fit_a_terminal() -> None:
     assert [scene.tells for scene in SCENES if len(scene.tells) > 80] == []
-    assert len({scene.title for scene in SCENES}) == len(SCENES) == 6
+    assert len({scene.title for scene in SCENES}) == len(SCENES) == 7

@@ -526,3 +526,11 @@ def test_a_format_without_a_schema_is_listed():
 
     assert "output_config" not in result
     assert losses == [("text.format", False)]
+
+
+def test_a_choice_among_tools_that_are_all_lost_is_lost_with_all_that_it_says():
+    body = {"model": "m", "input": "x", "tools": [{"type": "image_generation"}], "tool_choice": "required"}
+    made, losses = responses_to_messages({**body, "parallel_tool_calls": False})
+
+    assert "tool_choice" not in made
+    assert [loss.path for loss in losses if not loss.minor] == ["tools[0]", "tool_choice", "parallel_tool_calls"]
