@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,8 @@ def test_text_arrives_while_the_stream_runs_and_ctrl_c_ends_it_quietly(box: Sand
     first = b""
     while not first.endswith(b"hello"):
         first += os.read(process.stdout.fileno(), 1)
+    # A signal between Python's last look and the system call that waits for bytes is heard only after that call.
+    time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=10)
 
