@@ -46,6 +46,8 @@ class Failure:
     """The API that failed, where it is known."""
     blames: bool = True
     """Whether the failure domain is to blame: not where the caller gave the attempt hardly any time."""
+    taught: bool = False
+    """Whether it was remembered what it says of the deployment, so that its failure domain need not be shut for it."""
 
     def without(self, secrets: Collection[str]) -> Failure:
         """Return the failure without these texts in anything that the provider said."""
@@ -91,7 +93,7 @@ def classify_reply(
     hint = retry_after(headers, now or datetime.now(timezone.utc))
     if hint is None:
         hint = hint_in_text(_text_field(error, "message")) if fault in ("rate", "overload") else None
-    rejected = status in _REJECTED or status in (503, 529) or 300 <= status < 400
+    rejected = status in _REJECTED or status in (503, 529) or 300 <= status < 400 or fault in _REFUSALS
     return _failure(fault, "rejected" if rejected else "ambiguous", status, headers, error, parsed, text, hint)
 
 
@@ -100,7 +102,7 @@ def classify_event(event: Mapping[str, object], headers: Mapping[str, str], *, c
     Anthropic ``error``.  The HTTP status was 200, so only the fields tell.
     """
     error = event_error(event)
-    fault = _structured(error) or _textual(json.dumps(error))
+    fault = _named(error, json.dumps(error))
     if fault is None:
         status = _int(error.get("code")) or _int(error.get("status_code")) or 0
         fault = BY_STATUS.get(status) or BY_TYPE_ALONE.get(str(error.get("type"))) or "stream_error"
@@ -127,9 +129,7 @@ def event_error(event: Mapping[str, object]) -> Mapping[str, object]:
 def _fault_of(status: int, error: Mapping[str, object], text: str, headers: Mapping[str, str]) -> str:
     if 300 <= status < 400:
         return "redirect"
-    fault = _structured(error)
-    if fault is None and status in _TEXT_STATUSES:
-        fault = _textual(text)
+    fault = _named(error, text) if status in _TEXT_STATUSES else _structured(error)
     if status == 404 and any(key in str(error.get("param") or "") for key in _STATE_PARAMS):
         return "not_found"
     if status == 404 and fault is None and re.search(r"(Response|File|Conversation|item) with id", text):
@@ -169,6 +169,25 @@ def _structured(error: Mapping[str, object]) -> str | None:
     return None
 
 
+def _named(error: Mapping[str, object], text: str) -> str | None:
+    """Return what an error says it is: by its fields, else, or where they say no more than that it failed, by text."""
+    fault = _structured(error)
+    if fault not in (None, "server_error"):
+        return fault
+    said = _textual(text)
+    if said == "capability":
+        param = str(error.get("param") or "model").lower()
+        # What is refused is something of the request, though the sentence is the same.
+        said = said if param == "model" else "tools_on_chat" if param in _TOOLS else "invalid_request"
+        if said == "tools_on_chat" and _RESPONSES_REFUSES.search(text):
+            said = "invalid_request"
+    return said or fault if fault is None or said in _REFUSALS else fault
+
+
+_TOOLS = frozenset({"tools", "tool_choice", "functions", "function_call", "reasoning", "reasoning_effort"})
+_RESPONSES_REFUSES = re.compile(r"not supported with the Responses API", re.IGNORECASE)
+
+
 def _textual(text: str) -> str | None:
     return next((fault for pattern, fault in BY_TEXT if pattern.search(text)), None)
 
@@ -205,9 +224,9 @@ def _failure(
         fault=fault,
         send_state=state,
         status=status,
-        code=_text_field(error, "code") or _text_field(details, "error_code"),
-        type=_text_field(error, "type"),
-        param=_text_field(error, "param"),
+        code=_word(error, "code") or _word(details, "error_code"),
+        type=_word(error, "type"),
+        param=_word(error, "param"),
         message=redact(message)[:_LONGEST_MESSAGE] if message else None,
         retry_after=hint,
         request_id=request_id(headers) or (_text_field(parsed, "request_id") if isinstance(parsed, Mapping) else None),
@@ -223,6 +242,15 @@ def _plain(text: str) -> str | None:
 def _text_field(error: Mapping[str, object], name: str) -> str | None:
     value = error.get(name)
     return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) and value != "" else None
+
+
+_WORD = re.compile(r"[\w.$\[\]'\"/:-]{1,120}", re.ASCII)
+
+
+def _word(error: Mapping[str, object], name: str) -> str | None:
+    """Return a field that holds a word or a path.  A sentence may quote the prompt, and stays in the body."""
+    said = _text_field(error, name)
+    return said if said is not None and _WORD.fullmatch(said) and redact(said) == said else None
 
 
 def _int(value: object) -> int | None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import unquote
@@ -23,10 +23,10 @@ from chatsheet_llm.core import Core, Setup
 from chatsheet_llm.dispatch import dispatch
 from chatsheet_llm.errors import LocalResourceError, SettingsError, UnsupportedPathError
 from chatsheet_llm.exchange import Exchange
-from chatsheet_llm.hops import PATHS, Call, Dispatch, OnLoss, surface_of
+from chatsheet_llm.hops import PATHS, Call, Dispatch, OnLoss
 from chatsheet_llm.inventory import ModelView, as_list, as_model, inventory
 from chatsheet_llm.learned import Lesson
-from chatsheet_llm.models import Registry
+from chatsheet_llm.models import ANY_NAME, Registry
 from chatsheet_llm.plan import GaveUp, Policy, plan
 from chatsheet_llm.route import Route
 from chatsheet_llm.settings import Settings
@@ -52,6 +52,8 @@ _CREDENTIALS = frozenset(
         "x-auth-token",
     )
 )
+_BESIDE_THE_BODY = ("extra_headers", "extra_query", "timeout")
+"""Arguments of the SDK's methods that are no part of the request's body."""
 _PLACEHOLDER = "chatsheet"
 """Stands where the SDK wants a key: the keys belong to the endpoints."""
 
@@ -313,9 +315,12 @@ class _Facade(Generic[_Http]):
 
         ``client.models.list()`` gives the same as OpenAI's list of models.  Uses no network.
         """
+        return self._views()
+
+    def _views(self, only: Iterable[str] | None = None) -> tuple[ModelView, ...]:
         core = self._core
         setup = core.setup
-        return inventory(setup.registry, setup.endpoints, self._choices.chain, setup.unconfigured, core.learned)
+        return inventory(setup.registry, setup.endpoints, self._choices.chain, setup.unconfigured, core.learned, only)
 
     def _own_answer(self, options: sdk.FinalRequestOptions) -> tuple[sdk.FinalRequestOptions, httpx2.Response] | None:
         """Answer for the models that the registry names; None for every other request, which goes to an endpoint.
@@ -323,21 +328,20 @@ class _Facade(Generic[_Http]):
         So does one whose query says ``chatsheet=remote``, which never leaves the process.
         """
         asked = options.url.strip("/")
-        registry = self._core.setup.registry
-        if options.method.lower() != "get" or asked.partition("/")[0] != "models" or not len(registry):
+        if options.method.lower() != "get" or asked.partition("/")[0] != "models":
             return None
         where = options.params.get(BLOCK)
         if where not in (None, "remote"):
             raise SettingsError(f"extra_query[{BLOCK!r}] takes 'remote', to ask the endpoints; got {str(where)[:40]!r}")
-        if where is not None:
+        registry = self._core.setup.registry
+        if where is not None or not len(registry):
             return None
-        views = self.models_known()
         name = unquote(asked.partition("/")[2])
-        told = as_list(views) if not name else next((as_model(view) for view in views if view.alias == name), None)
-        if told is None:
+        if name and (name == ANY_NAME or name not in registry):
             if not registry.closed:
                 return None
             raise report.unknown_model(name, registry, Route())
+        told = as_model(self._views([name])[0]) if name else as_list(self.models_known())
         own = sdk.copied(options)
         sdk.with_route(own, Route)
         made = sdk.response_for(
@@ -366,6 +370,13 @@ class _Facade(Generic[_Http]):
         ``client.plan(model=..., messages=...)`` reads like the call.
         """
         whole = {**(body or {}), **fields}
+        extra = whole.pop("extra_body", None)
+        whole |= extra if isinstance(extra, Mapping) else {}
+        for name in _BESIDE_THE_BODY:
+            whole.pop(name, None)
+        stream = stream or whole.get("stream") is True
+        if path not in PATHS and f"/{path.strip('/').removeprefix('v1/')}" in PATHS:
+            path = f"/{path.strip('/').removeprefix('v1/')}"
         options = sdk.FinalRequestOptions.construct(method="post", url=path, json_data=cast("Any", whole))
         call, _ = self._call(options, stream, math.inf)
         return self._dispatched(call, self._core.setup)
@@ -392,11 +403,9 @@ class _Facade(Generic[_Http]):
         What was closed because of it is open again.
         """
         gone = self._core.learned.forget(endpoint, deployment)
-        endpoints = self._core.setup.endpoints
-        for lesson in gone:
-            if lesson.mode is not None and lesson.endpoint in endpoints:
-                surface = surface_of(endpoints[lesson.endpoint].origin, lesson.mode, lesson.deployment)
-                self._core.domains.breaker(surface).succeeded()
+        for each in self._core.setup.endpoints.values():
+            if endpoint in (None, each.name):
+                self._core.domains.reopen(each.origin, deployment)
         return gone
 
 
@@ -451,8 +460,8 @@ class ChatClient(_Facade[httpx2.Client], openai.OpenAI):
             )
         except GaveUp as gave_up:
             # The cause holds the request with its credential; all that matters is in the route.
-            exchange.trail.closed(gave_up.closed)
-            error = report.error_for(gave_up.failure, exchange.trail.route())
+            exchange.trail.gave_up(gave_up)
+            error = report.ended(gave_up, exchange.trail.route())
         else:
             return sdk.finish(self, cast_to, run.options, response, stream=stream, stream_cls=stream_cls)
         raise error from None
@@ -494,8 +503,8 @@ class AsyncChatClient(_Facade[httpx2.AsyncClient], openai.AsyncOpenAI):
                 asyncio.sleep,
             )
         except GaveUp as gave_up:
-            exchange.trail.closed(gave_up.closed)
-            error = report.error_for(gave_up.failure, exchange.trail.route())
+            exchange.trail.gave_up(gave_up)
+            error = report.ended(gave_up, exchange.trail.route())
         else:
             return await sdk.finish(self, cast_to, run.options, response, stream=stream, stream_cls=stream_cls)
         raise error from None

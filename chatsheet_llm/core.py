@@ -109,6 +109,10 @@ class Core:
         with self._lock:
             made = Setup(self.setup.settings.reloaded(), self.setup)
             made.check(chain)
+            for name, endpoint in self.setup.endpoints.items():
+                if name not in made.endpoints or made.endpoints[name].origin != endpoint.origin:
+                    # What was learned of the deployments of another resource.
+                    self.learned.forget(name)
             self.setup = made
             return made
 

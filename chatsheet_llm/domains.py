@@ -125,9 +125,10 @@ class Domains:
         if not failure.blames:
             self.abandoned(hop)
             return
-        self._why[hop.origin] = self._why[hop.surface] = replace(failure, body=None, headers={})
+        if not failure.taught:
+            self._why[hop.origin] = self._why[hop.surface] = replace(failure, body=None, headers={})
         for reach, key in (("origin", hop.origin), ("surface", hop.surface)):
-            if row.condemns == reach:
+            if row.condemns == reach and not failure.taught:
                 self.breaker(key).failed(open_for=open_for, throttled=row.kind == "rate" and hint is not None)
             elif row.condemns == "none" or reach == "surface" or failure.status is None:
                 self.breaker(key).leave()
@@ -139,6 +140,18 @@ class Domains:
         """Hear of a cancelled attempt: gives probes back, judges nothing."""
         self.breaker(hop.origin).leave()
         self.breaker(hop.surface).leave()
+
+    def reopen(self, origin: str, deployment: str | None = None) -> None:
+        """Close the breakers of an origin's surfaces, or of those of one deployment: what was heard of them is void."""
+        with self._lock:
+            keys = [
+                key
+                for key in self._breakers
+                if key.startswith(f"{origin} ") and (deployment is None or key.endswith(f" {deployment}"))
+            ]
+        for key in keys:
+            self.breaker(key).succeeded()
+            self._why.pop(key, None)
 
     def snapshot(self) -> dict[str, str]:
         """Return the state of every domain that was ever asked about, by name."""

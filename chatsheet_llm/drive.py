@@ -10,8 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TypeVar
 
 from chatsheet_llm.classify import Failure
-from chatsheet_llm.hops import Hop
-from chatsheet_llm.plan import Failed, Send, Wait
+from chatsheet_llm.plan import Failed, GaveUp, Send, Wait
 from chatsheet_llm.route import Attempt, Loss, Route, SendState, Skip
 from chatsheet_llm.streams import HopFault
 
@@ -80,9 +79,10 @@ class Trail:
             )
         )
 
-    def closed(self, hops: Sequence[tuple[Hop, Failure, float]]) -> None:
-        """Hear of the hops that were left alone because of what earlier calls met there, and for how long still."""
-        for hop, why, seconds in hops:
+    def gave_up(self, end: GaveUp) -> None:
+        """Hear that the call ended: which hops were left alone, and which other form of a hop could not be had."""
+        self._skipped += [skip for skip, _ in end.unmade]
+        for hop, why, seconds in end.closed:
             if why.row.kind in ("rate", "overload"):
                 self._retry_in(seconds)
             self._skipped.append(Skip(hop.name, "closed", f"closed after earlier failures: {why.row.sentence}"))

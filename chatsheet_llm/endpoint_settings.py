@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from itertools import count
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 from pydantic_core import ErrorDetails
 
-from chatsheet_llm.route import Mode
+from chatsheet_llm.route import MODES, Mode
 from chatsheet_llm.values import (
     Ascii,
     LocalPath,
     Proxy,
+    RepeatedError,
     Secret,
     Text,
     Url,
@@ -21,11 +25,23 @@ from chatsheet_llm.values import (
     clean_headers,
     clean_modes,
     clean_text,
+    resource_of,
     unknown_name,
 )
 
 KINDS: Final = ("litellm", "azure", "openai", "anthropic", "anthropic_foundry")
 """The kinds of endpoint that ship with the library; an endpoint of the same name is of that kind."""
+
+MODES_OF: Final[Mapping[str, tuple[Mode, ...]]] = {
+    "litellm": ("chat", "responses"),
+    "azure": ("responses", "chat"),
+    "openai": ("responses", "chat"),
+    "anthropic": ("messages",),
+    "anthropic_foundry": ("messages",),
+}
+"""Kind to the APIs that its endpoints speak, in order of preference; of a third party's kind none is excluded here."""
+_DEFAULT_URLS: Final[Mapping[str, str]] = {"anthropic": "https://api.anthropic.com"}
+"""Kind to the server that is meant where nothing names one."""
 
 
 def fold(name: str) -> str:
@@ -85,13 +101,87 @@ def kind_of(name: str, kind: str) -> str:
     """
     if fold(name) in KINDS:
         if kind not in ("", fold(name)):
-            raise ValueError(
+            raise RepeatedError(
                 f"an endpoint called {name!r} is of that kind and cannot be {kind!r}; give it another name"
             )
         return fold(name)
     if not kind:
         raise ValueError(f"endpoint {name!r} has no kind; say which: {', '.join(KINDS)}")
     return kind
+
+
+def modes_of(endpoint: EndpointSettings) -> tuple[Mode, ...]:
+    """Return the APIs that this endpoint may be asked for, in order of preference."""
+    return endpoint.modes or MODES_OF.get(endpoint.kind, MODES)
+
+
+def check_known(hop: str, endpoints: Mapping[str, EndpointSettings], chains: Collection[str], within: bool) -> str:
+    """Return the hop as it is, if its endpoint exists and speaks its mode; ``within`` a chain, no other chain is a hop.
+
+    Raises ValueError as every check in `chatsheet_llm.values`.
+    """
+    name, slash, mode = hop.partition("/")
+    if name in endpoints:
+        speaks = modes_of(endpoints[name])
+        if slash and mode not in speaks:
+            raise RepeatedError(f"hop {hop!r}: endpoint {name!r} speaks {', '.join(speaks)}, not {mode!r}")
+        return hop
+    if name in chains and (slash or within):
+        why = "a hop of another chain" if within else "followed by a mode"
+        raise RepeatedError(f"hop {hop!r}: there is no endpoint {name!r}, and a chain is never {why}")
+    if name in chains:
+        return hop
+    close = difflib.get_close_matches(name, [*endpoints, *(() if within else chains)], 1)
+    hint = f"did you mean {close[0] + (slash + mode if close[0] in endpoints else '')!r}? " if close else ""
+    known = f"endpoints: {', '.join(sorted(endpoints))}"
+    if chains and not within:
+        known += f"; chains: {', '.join(sorted(chains))}"
+    raise RepeatedError(f"hop {hop!r}: there is no endpoint {name!r}; {hint}{known}")
+
+
+def names_by_resource(kind: str, urls: Iterable[str | None], known: Mapping[str, EndpointSettings]) -> dict[str, str]:
+    """Return the endpoint of each resource that the entries of a backend name by URL; None: an entry names none.
+
+    The resource of a known endpoint of this kind is that endpoint's, first of all of the one that is named like the
+    kind.  Where that one has no URL, it takes the only resource there is.  Every other resource is an endpoint of its
+    own, named after its host and so by no order: a credential never travels to a second host by itself.
+    """
+    default = _DEFAULT_URLS.get(kind)
+    wanted = list(dict.fromkeys(resource_of(url) for each in urls if (url := each or default)))
+    names: dict[str, str] = {}
+    for name in sorted(known, key=lambda name: name != kind):
+        url = known[name].base_url
+        if known[name].kind == kind and url is not None:
+            names.setdefault(resource_of(url), name)
+    if kind not in names.values():
+        if len(wanted) == 1:
+            names.setdefault(wanted[0], kind)
+        elif default is not None:
+            names.setdefault(default, kind)
+    others = [resource for resource in wanted if resource not in names]
+    taken = {fold(name) for name, endpoint in known.items() if endpoint.base_url is not None} | {fold(kind)}
+    short = [f"{kind}-{_label(resource)}" for resource in others]
+    for resource, name in zip(others, short, strict=True):
+        if short.count(name) > 1 or fold(name) in taken:
+            whole = f"{kind}-{_plain(resource.removeprefix('https://'))}"
+            names[resource] = next(
+                each for n in count(1) if fold(each := whole if n == 1 else f"{whole}-{n}") not in taken
+            )
+        else:
+            names[resource] = name
+        taken.add(fold(names[resource]))
+    return names
+
+
+def _label(resource: str) -> str:
+    """The first label of a host, which is what Azure calls a resource; an address is whole."""
+    host = urlsplit(resource).hostname or ""
+    first = host.partition(".")[0]
+    return _plain(host if first.isdigit() else first)
+
+
+def _plain(text: str) -> str:
+    return re.sub("[^A-Za-z0-9._]+", "-", text).strip("-")
 
 
 def lay_over(lower: Mapping[str, object], upper: Mapping[str, object]) -> dict[str, object]:

@@ -167,6 +167,9 @@ class CallError(ChatsheetError, openai.APIError):
         # Code written for the SDK reads `.response.headers`; 400 stands in where nothing was sent.
         content = body if isinstance(body, (bytes, str)) else None
         json = body if content is None and body is not None else None
+        if isinstance(json, Mapping) and "message" in json and not {"error", "statusCode"} & json.keys():
+            # As it came, or would have come, on the wire; ``body`` is the error object alone, as with the SDK.
+            json = {"error": json}
         self.response = httpx2.Response(
             status or 400, headers=dict(headers or {}), content=content, json=json, request=self.request
         )

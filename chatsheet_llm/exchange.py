@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 
 from chatsheet_llm import sdk
-from chatsheet_llm.capabilities import is_named
+from chatsheet_llm.capabilities import capability_of
 from chatsheet_llm.classify import Failure, classify_event, classify_exception, classify_reply, request_id
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.drive import Trail
@@ -26,6 +26,7 @@ from chatsheet_llm.hops import RESTARTABLE, Call
 from chatsheet_llm.learned import LESSONS, Learned
 from chatsheet_llm.network import limit, timeouts
 from chatsheet_llm.origins import NOBODY, Origins
+from chatsheet_llm.parameters import effort_in
 from chatsheet_llm.plan import Send
 from chatsheet_llm.report import interrupted
 from chatsheet_llm.route import Mode
@@ -74,7 +75,7 @@ class Exchange:
         try:
             return self._send(step, client)
         except HopFault as fault:
-            self._heed(step, fault.failure)
+            fault.failure = self._heeded(step, fault.failure)
             raise
 
     async def asend(self, step: Send, client: Any) -> httpx2.Response:
@@ -82,7 +83,7 @@ class Exchange:
         try:
             return await self._asend(step, client)
         except HopFault as fault:
-            self._heed(step, fault.failure)
+            fault.failure = self._heeded(step, fault.failure)
             raise
 
     def _send(self, step: Send, client: Any) -> httpx2.Response:
@@ -277,16 +278,20 @@ class Exchange:
 
     # --- both
 
-    def _heed(self, step: Send, failure: Failure) -> None:
-        """Learn from a refusal what the deployment is not."""
+    def _heeded(self, step: Send, failure: Failure) -> Failure:
+        """Learn from a refusal what the deployment is not; return the failure, marked where it taught that."""
         hop = step.hop
         if failure.send_state != "rejected" or hop.mode is None or hop.model is None or failure.fault not in LESSONS:
-            return
-        if failure.fault == "deployment" and self.endpoints[hop.endpoint].kind not in _NAMES_BY_API:
-            return
+            return failure
+        named = failure.code or failure.type
+        if failure.fault == "deployment" and named and self.endpoints[hop.endpoint].kind not in _NAMES_BY_API:
+            # It is the model that such an endpoint does not know; where it names nothing, it may be the path.
+            return failure
         # Not the provider's message, which may quote.
         reason = f"{failure.status} {failure.code or failure.row.sentence}"
-        self.learned.refused(hop.endpoint, hop.model, hop.mode, failure.fault, reason)
+        effort = effort_in(hop.body or {}, hop.mode) is not None
+        taught = self.learned.refused(hop.endpoint, hop.model, hop.mode, failure.fault, reason, effort=effort)
+        return replace(failure, taught=taught)
 
     def _learn_model(self, step: Send, response: httpx2.Response, named: object) -> None:
         """Learn from an answer what the deployment is: Azure names the model behind it."""
@@ -297,8 +302,9 @@ class Exchange:
         served = next((response.headers[name] for name in _SERVED if name in response.headers), None)
         if served is None and self.endpoints[hop.endpoint].kind in _NAMES_MODELS and isinstance(named, str):
             served = named
-        if served is not None and served != hop.model and is_named(served):
-            self.learned.serves(hop.endpoint, hop.model, served)
+        row = capability_of(served) if served != hop.model else None
+        if served is not None and row is not None:
+            self.learned.serves(hop.endpoint, hop.model, served, row.family)
 
     def _answered(self, step: Send, response: httpx2.Response, named: object = None) -> None:
         self._learn_model(step, response, named)

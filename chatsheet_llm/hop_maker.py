@@ -10,11 +10,11 @@ from chatsheet_llm.formats import BRIDGES, FormatError, without_attached
 from chatsheet_llm.formats.responses_messages_sampling import is_claude
 from chatsheet_llm.formats.state import Seal, without
 from chatsheet_llm.homes import Homes
-from chatsheet_llm.hops import BODY, LOSS, MODE, PATH, STATE, Call, Hop, Reachable, surface_of
+from chatsheet_llm.hops import BODY, LOSS, MODE, PATH, STATE, Call, Hop, Left, Reachable, surface_of
 from chatsheet_llm.known import Known, deployment_of, known_at
 from chatsheet_llm.learned import LESSONS, Learned
 from chatsheet_llm.models import ModelSpec
-from chatsheet_llm.modes import Choice, Question, choose, conflict, doubt
+from chatsheet_llm.modes import DOUBTS, Choice, Question, barrier, choose, conflict, doubt
 from chatsheet_llm.parameters import PARAMETER, refused, renamed, without_refused
 from chatsheet_llm.route import Loss, Mode, Skip
 
@@ -23,15 +23,16 @@ MESSAGES_LIMIT = 8192
 can write, so this is little; an answer that needs more ends with ``length``."""
 
 
-Left = tuple[Skip, tuple[Loss, ...]]
-"""A hop that is left out, and the losses that are why."""
+_OTHER_API = LESSONS.keys() - {"streaming"}
+"""Faults that ask for another API."""
 
 
 @dataclass(frozen=True, slots=True)
 class HopMaker:
     """Makes the hops of one call.
 
-    ``heeded`` names the hints that leave a hop out: what the table says, and what endpoints have shown.
+    ``heeded`` names the hints that leave a hop out: what the table says, and what endpoints have shown.  ``credulous``
+    heeds the weak lessons too.
     """
 
     call: Call
@@ -39,6 +40,7 @@ class HopMaker:
     homes: Homes
     learned: Learned | None
     heeded: frozenset[str]
+    credulous: bool = True
 
     def make(self, entry: str, endpoint: Reachable, wanted: Mode | None, *, bare: bool = False) -> Hop | Left:
         """Return the hop, or why it is left out.  ``bare`` takes out the state whose maker nobody remembers."""
@@ -53,30 +55,66 @@ class HopMaker:
             return Skip(name, *left), ()
         against = doubt(asked, choice.mode) if asked.explicit is None else None
         if against is not None and against.rule in self.heeded:
-            return Skip(name, *against), ()
+            return Skip(name, against.rule, against.reason), ()
+        if against is not None and wanted is not None and barrier(asked, wanted) is not None:
+            return Skip(name, MODE, f"{against.reason}, and {choice.reason}"), ()
+        # Why this API, where it is not the one that the caller would expect.
+        why = f"; {choice.reason}" if choice.rule in DOUBTS else ""
         made = self._body(choice.mode, endpoint, known, bare=bare)
         if isinstance(made[0], Skip):
-            return made
+            skip, lost = made
+            return replace(skip, reason=f"{skip.reason}{why}"), lost
         body, losses = made
         refusing = tuple(loss for loss in losses if not loss.minor)
         if refusing and self.call.on_loss == "error":
             listed = "; ".join(map(str, refusing))
-            return Skip(name, LOSS, f"{choice.mode} cannot carry {listed}"), refusing
-        body = renamed(body, choice.mode, known.capability)
-        default = self.spec.reasoning_effort if self.spec is not None else None
-        found = refused(body, choice.mode, known.capability, known.name, self.call.format, default)
-        if found and self.call.on_loss == "drop":
-            body = without_refused(body, choice.mode, found)
-            losses += tuple(found)
-        elif found and PARAMETER in self.heeded:
-            return Skip(name, PARAMETER, "; ".join(loss.reason for loss in found)), ()
-        body, losses = self._filled(body, losses, choice.mode, known)
-        reason = choice.reason if against is None else f"{choice.reason}, although {against.reason}"
+            return Skip(name, LOSS, f"{choice.mode} cannot carry {listed}{why}"), refusing
+        fitted = self._fitted(body, choice.mode, known)
+        if isinstance(fitted, Skip):
+            return replace(fitted, hop=name), ()
+        body, found, although = fitted
+        losses += found
+        body, losses = self._named(body, losses, choice.mode, known)
+        although = [*([against.reason] if against is not None else []), *although]
+        reason = f"{choice.reason}, although {' and '.join(although)}" if although else choice.reason
         hop = _hop(entry, endpoint, choice.mode, known.deployment, choice.rule, reason, body, losses)
         return self._whole(hop, known) if self.call.stream else hop
 
-    def amended(self, hop: Hop, fault: str, endpoint: Reachable, wanted: Mode | None) -> Hop | None:
-        """Return the hop in the form that a fault asks for, or None.  Each fault is heard once."""
+    def _fitted(
+        self, body: dict[str, object], mode: Mode, known: Known
+    ) -> tuple[dict[str, object], tuple[Loss, ...], list[str]] | Skip:
+        """Return the body with the entry's defaults, as its model takes it, what that left out, and what it ignores.
+
+        What the caller set and the model refuses keeps the hop from serving the call; a default is left out.
+        """
+        own, row = self.call.format or mode, known.capability
+        default = self.spec.reasoning_effort if self.spec is not None else None
+        told = renamed(body, mode, row)
+        found = refused(told, mode, row, known.name, own, default)
+        losses: tuple[Loss, ...] = ()
+        although: list[str] = []
+        if found and self.call.on_loss == "drop":
+            told = without_refused(told, mode, found)
+            losses = tuple(found)
+        elif found and PARAMETER in self.heeded:
+            return Skip("", PARAMETER, "; ".join(loss.reason for loss in found))
+        else:
+            although = [loss.reason for loss in found]
+        if self.spec is None:
+            return told, losses, although
+        filled, placeless = with_defaults(told, mode, self.spec)
+        filled = renamed(filled, mode, row)
+        kept = {loss.path for loss in found}
+        vain = [loss for loss in refused(filled, mode, row, known.name, own) if loss.path not in kept]
+        filled = without_refused(filled, mode, vain)
+        listed = [replace(loss, path=f"{self.spec.alias}.{loss.path}", minor=True) for loss in vain]
+        return filled, (*losses, *placeless, *listed), although
+
+    def amended(self, hop: Hop, fault: str, endpoint: Reachable, wanted: Mode | None) -> Hop | Left | None:
+        """Return the hop in the form that a fault asks for, why it has none, or None where the fault asks for none.
+
+        Each fault is heard once, and one of those that ask for another API.
+        """
         heard = (*hop.after, fault)
         if fault in hop.after or self.call.format is None:
             return None
@@ -86,10 +124,12 @@ class HopMaker:
             if isinstance(made, Hop) and made.surface == hop.surface and made.body != hop.body:
                 reason = f"{hop.reason}, without the state of an earlier reply that it does not know"
                 return replace(made, reason=reason, after=heard)
-        elif fault in LESSONS and LESSONS.keys().isdisjoint(hop.after):
+        elif fault in LESSONS and (fault == "streaming" or _OTHER_API.isdisjoint(hop.after)):
             # The lesson has been learned by now: the same rules come to another API, if they may.
             made = self.make(hop.entry, endpoint, wanted, bare=bare)
-            if isinstance(made, Hop) and (made.mode, made.whole) != (hop.mode, hop.whole):
+            if not isinstance(made, Hop):
+                return made if made[0].hop != hop.name else None
+            if (made.mode, made.whole) != (hop.mode, hop.whole):
                 return replace(made, after=heard)
         return None
 
@@ -109,6 +149,7 @@ class HopMaker:
             tools=self.call.tools,
             effort=self.call.effort or (spec.reasoning_effort if spec is not None else None),
             learned=self.learned,
+            credulous=self.credulous,
             unserved={
                 mode: reason
                 for mode in endpoint.modes
@@ -167,13 +208,10 @@ class HopMaker:
             losses += tuple(found)
         return body, losses
 
-    def _filled(
+    def _named(
         self, body: dict[str, object], losses: tuple[Loss, ...], mode: Mode, known: Known
     ) -> tuple[dict[str, object], tuple[Loss, ...]]:
-        """Return the body with the entry's defaults, the endpoint's name of the model, and the limit of Messages."""
-        if self.spec is not None:
-            body, placeless = with_defaults(body, mode, self.spec)
-            losses += tuple(placeless)
+        """Return the body with the endpoint's name of the model, and with the limit that Messages must have."""
         if known.deployment is not None:
             body["model"] = known.deployment
         if mode == "messages" and body.get("max_tokens") is None and mode != self.call.format:
@@ -188,8 +226,9 @@ class HopMaker:
         row, said = known.capability, None
         if row is not None and not row.streaming:
             said = f"{known.name} gives no stream ({row.told('streaming')})"
-        if self.learned is not None and hop.mode is not None and hop.model is not None:
-            said = self.learned.why_not(hop.endpoint, hop.model, hop.mode, "stream") or said
+        if self.learned is not None and hop.model is not None:
+            shown = self.learned.why_not_streamed(hop.endpoint, hop.model)
+            said = shown.reason if shown is not None else said
         if said is None or hop.mode not in ("chat", "responses"):
             return hop
         body = {name: value for name, value in (hop.body or {}).items() if name not in ("stream", "stream_options")}

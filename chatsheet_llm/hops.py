@@ -30,6 +30,8 @@ MODEL = "model"
 """The rule of a hop that was left out because the registry does not name the model."""
 UNCONFIGURED = "not configured"
 """The rule of a hop whose endpoint lacks a setting."""
+SAME = "same"
+"""The rule of a hop that would ask what an earlier hop of the chain asks."""
 PATH = "path"
 """The rule of a hop whose endpoint does not serve the path, and of one that is sent a path as it is."""
 
@@ -129,11 +131,15 @@ class Hop:
     entry: str = ""
 
 
-Amend = Callable[[Hop, str], "Hop | None"]
-"""Given a hop and the fault it met: the same hop in the form that this fault asks for, or None."""
+Left = tuple[Skip, tuple[Loss, ...]]
+"""A hop that is left out, and the losses that are why."""
+
+Amend = Callable[[Hop, str], "Hop | Left | None"]
+"""Given a hop and the fault it met: the same hop in the form that this fault asks for, why that cannot be had, or None
+where it asks for none."""
 
 
-def unamended(hop: Hop, fault: str) -> Hop | None:
+def unamended(hop: Hop, fault: str) -> Hop | Left | None:
     """Know no other form of any hop."""
     del hop, fault
     return None

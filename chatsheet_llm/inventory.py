@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from chatsheet_llm.capabilities import Capability, capability_of
+from chatsheet_llm.capabilities import Capability, capability_of, is_named
 from chatsheet_llm.dispatch import dispatch
 from chatsheet_llm.hops import Call, Reachable
 from chatsheet_llm.known import known_at
@@ -30,7 +30,8 @@ _SOURCES: Mapping[str, Source] = {
 }
 """Rule to where what it goes by comes from."""
 
-DECIDING = frozenset({"apis", "tools_with_effort_on_chat", "tools_without_effort_on_chat"})
+_TOOLS = ("tools_with_effort_on_chat", "tools_without_effort_on_chat")
+DECIDING = frozenset({"apis", *_TOOLS})
 """Fields of a row that decide the API of a hop."""
 
 DEFAULTS = ("reasoning_effort", "summary_level", "verbosity_level", "truncation_strategy", "max_tokens")
@@ -86,10 +87,11 @@ def inventory(
     chain: Sequence[str],
     known: Iterable[str] = (),
     learned: Learned | None = None,
+    only: Iterable[str] | None = None,
 ) -> tuple[ModelView, ...]:
-    """Return every model of the registry, in its order.  Arguments are those of `dispatch`."""
-    known = tuple(known)
-    return tuple(_view(spec, registry, endpoints, chain, known, learned) for spec in registry)
+    """Return every model of the registry, in its order, or ``only`` these.  Other arguments are those of `dispatch`."""
+    wanted = [*registry] if only is None else [spec for alias in only if (spec := registry.models.get(alias))]
+    return tuple(_view(spec, registry, endpoints, chain, known, learned) for spec in wanted)
 
 
 def as_json(view: ModelView) -> dict[str, object]:
@@ -134,15 +136,19 @@ def _view(
         source = _SOURCES.get(hop.rule, "rule")
         if hop.rule in ("capability", "tools") and here.capability is not None and here.capability.said & DECIDING:
             source = "file"
-        mode = Fact(hop.mode, source, _where(source, spec, here.capability, hop.entry))
+        read = _TOOLS if hop.rule == "tools" else ("apis",)
+        where = here.capability.told(*read) if source == "table" and here.capability is not None else ""
+        mode = Fact(hop.mode, source, where or {"file": spec.source, "chain": hop.entry}.get(source, ""))
         hops.append(HopView(hop.name, hop.endpoint, mode, hop.model, base, hop.rule, hop.reason))
-    base_model = Fact(spec.base_model, "file", spec.source) if spec.base_model is not None else None
+    base_model = next((hop.base_model for hop in hops if hop.base_model is not None), _base_model(spec))
+    if spec.base_model is not None:
+        base_model = Fact(spec.base_model, "file", spec.source)
     return ModelView(
         alias=name,
         source=spec.source,
-        base_model=base_model or next((hop.base_model for hop in hops if hop.base_model is not None), None),
+        base_model=base_model,
         mode=Fact(spec.mode, "file", spec.source) if spec.mode is not None else None,
-        capabilities=_capabilities(row or _row_of(spec)),
+        capabilities=_capabilities(row or _row_of(spec, base_model)),
         defaults={
             each: Fact(value, "file", spec.source) for each in DEFAULTS if (value := getattr(spec, each)) is not None
         },
@@ -151,30 +157,36 @@ def _view(
     )
 
 
-def _where(source: Source, spec: ModelSpec, row: Capability | None, entry: str) -> str:
-    if source == "table" and row is not None:
-        return row.told()
-    return {"file": spec.source, "chain": entry}.get(source, "")
+def _base_model(spec: ModelSpec) -> Fact | None:
+    """What the entry says of its model, wherever it may be asked."""
+    if is_named(spec.api_model):
+        return Fact(spec.api_model, "file", spec.source)
+    return Fact(spec.alias, "name", "the name that was asked for") if is_named(spec.alias) else None
 
 
-def _row_of(spec: ModelSpec) -> Capability | None:
-    row = capability_of(spec.base_model)
+def _row_of(spec: ModelSpec, base_model: Fact | None) -> Capability | None:
+    row = capability_of(str(base_model.value)) if base_model is not None else None
     return spec.capabilities.over(row, spec.source) if spec.capabilities is not None else row
 
 
-_NO_FACTS = frozenset({"family", "source", "date", "and_later", "note", "said", "said_in"})
+_NO_FACTS = frozenset({"family", "source", "date", "and_later", "note", "said", "said_in", "sources"})
+_OF_CHAT = frozenset(
+    {"refused_on_chat", "renamed_on_chat", "tools_with_effort_on_chat", "tools_without_effort_on_chat"}
+)
 
 
 def _capabilities(row: Capability | None) -> dict[str, Fact]:
+    """The fields of a row that tell something; of a row that is all the entry's, what the entry says."""
     if row is None:
         return {}
     facts = {}
     for each in fields(Capability):
-        value = getattr(row, each.name)
+        value, said = getattr(row, each.name), each.name in row.said
         if each.name in _NO_FACTS or value is None or value in (frozenset(), {}):
             continue
-        shown = _plain(value)
-        facts[each.name] = Fact(shown, "file" if each.name in row.said else "table", row.told(each.name))
+        if not said and (not row.source or (each.name in _OF_CHAT and "chat" not in row.apis)):
+            continue
+        facts[each.name] = Fact(_plain(value), "file" if said else "table", row.told(each.name))
     return facts
 
 

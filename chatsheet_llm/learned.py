@@ -9,12 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from chatsheet_llm.route import Mode
+from chatsheet_llm.route import MODES, Mode
 
-When = Literal["always", "tools", "stream"]
-"""Which requests an API refuses: all, those with tools while the model reasons, or those that want a stream."""
+When = Literal["always", "tools", "tools with effort", "stream"]
+"""Which requests an API refuses: all, those with tools unless the effort is ``none``, those with tools and an effort,
+or those that want a stream."""
 
 LESSONS: Mapping[str, tuple[When, float]] = {
     "capability": ("always", 1.0),
@@ -25,6 +26,9 @@ LESSONS: Mapping[str, tuple[When, float]] = {
 }
 """Fault to what it teaches, and the share of the expiry for which that is believed."""
 
+WEAK = frozenset({"deployment"})
+"""Faults whose lesson another fault may lie behind: they do not hold where they would leave no hop."""
+
 MOST = 2000
 """Deployments to remember; beyond, those that were heard of first are forgotten."""
 
@@ -34,7 +38,8 @@ class Lesson:
     """One thing that was learned, for people.
 
     ``mode`` is the API that is refused, ``when`` for which requests; both are None where the lesson is
-    ``base_model``.  ``reason`` is the provider's own word; ``seconds_left`` until it is forgotten.
+    ``base_model``, which is None behind a router, where several models answer by turns.  ``reason`` is the provider's
+    own word; ``seconds_left`` until it is forgotten.
     """
 
     endpoint: str
@@ -46,11 +51,29 @@ class Lesson:
     seconds_left: float
 
     def __str__(self) -> str:
-        what = f"is {self.base_model}" if self.mode is None else f"refuses {self.mode}{_WHEN[self.when or 'always']}"
+        model = f"is {self.base_model}" if self.base_model is not None else "is several models"
+        what = model if self.mode is None else f"refuses {self.mode}{_WHEN[self.when or 'always']}"
         return f"{self.endpoint}: {self.deployment} {what} ({self.reason})"
 
 
-_WHEN: Mapping[When, str] = {"always": "", "tools": " with tools while it reasons", "stream": " as a stream"}
+_WHEN: Mapping[When, str] = {
+    "always": "",
+    "tools": " with tools",
+    "tools with effort": " with tools while it reasons",
+    "stream": " as a stream",
+}
+
+
+class Refusal(NamedTuple):
+    """Why an API refuses such requests: the fault, and the provider's own word."""
+
+    fault: str
+    reason: str
+
+    @property
+    def weak(self) -> bool:
+        """Whether it does not hold where it would leave no hop."""
+        return self.fault in WEAK
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +82,7 @@ class _Entry:
     reason: str
     fault: str = ""
     base_model: str | None = None
+    family: str = ""
 
 
 _Key = tuple[str, str, Mode, When] | tuple[str, str]
@@ -71,26 +95,34 @@ class Learned:
         self.expiry = expiry
         self._clock = clock
         self._entries: dict[_Key, _Entry] = {}
+        self._nowhere: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
 
     def copy(self) -> Learned:
         """Return one of its own that knows the same: a child process may not wait for a lock of its parent."""
         made = Learned(self.expiry, self._clock)
-        made._entries = dict(self._entries)
+        made._entries, made._nowhere = dict(self._entries), dict(self._nowhere)
         return made
 
-    def refused(self, endpoint: str, deployment: str, mode: Mode, fault: str, reason: str) -> bool:
+    def refused(
+        self, endpoint: str, deployment: str, mode: Mode, fault: str, reason: str, *, effort: bool = False
+    ) -> bool:
         """Hear that an API refused a request for what the deployment is; False where that teaches nothing.
 
-        Where every API says that there is no such deployment, the API was not to blame, and both are forgotten.
+        ``effort`` says that the request named a reasoning effort.  Where every API says that there is no such
+        deployment, the API was not to blame: both are forgotten, and for a while none is believed.
         """
         if fault not in LESSONS:
             return False
         when, share = LESSONS[fault]
+        if when == "tools" and effort:
+            when = "tools with effort"
         now = self._clock()
         entry = _Entry(now + share * self.expiry, reason, fault)
         with self._lock:
             if fault == "deployment":
+                if self._nowhere.get((endpoint, deployment), now) > now:
+                    return False
                 others = [
                     key
                     for key, known in self._of(endpoint, deployment)
@@ -99,6 +131,9 @@ class Learned:
                 for key in others:
                     del self._entries[key]
                 if others:
+                    if len(self._nowhere) >= MOST:
+                        self._nowhere.clear()
+                    self._nowhere[endpoint, deployment] = entry.expires
                     return False
             known = self._entries.get((endpoint, deployment, mode, when))
             if known is None or known.expires <= entry.expires:
@@ -107,26 +142,54 @@ class Learned:
 
     def answered(self, endpoint: str, deployment: str, mode: Mode, *, stream: bool) -> None:
         """Hear that an API answered: it does not refuse every request, nor a stream that it has begun."""
-        for when in ("always", "stream") if stream else ("always",):
-            if (endpoint, deployment, mode, when) in self._entries:
+        if (endpoint, deployment) in self._nowhere:
+            self._nowhere.pop((endpoint, deployment), None)
+        gone: list[_Key] = [(endpoint, deployment, mode, "always")]
+        if stream:
+            gone += [(endpoint, deployment, each, "stream") for each in MODES]
+        for key in gone:
+            if key in self._entries:
                 with self._lock:
-                    self._entries.pop((endpoint, deployment, mode, when), None)
+                    self._entries.pop(key, None)
 
-    def serves(self, endpoint: str, deployment: str, base_model: str) -> None:
-        """Hear which model is behind a deployment."""
+    def serves(self, endpoint: str, deployment: str, base_model: str, family: str) -> None:
+        """Hear which model is behind a deployment, and of which family of the table it is.
+
+        Behind a router several answer by turns.  Then none of them is the deployment's, until that expires.
+        """
+        now = self._clock()
         known = self._entries.get((endpoint, deployment))
-        if known is not None and known.base_model == base_model and known.expires - self._clock() > self.expiry / 2:
-            return
-        entry = _Entry(self._clock() + self.expiry, "named in its answers", base_model=base_model)
+        if known is not None and known.expires > now:
+            if known.base_model is None or (known.base_model == base_model and known.expires - now > self.expiry / 2):
+                return
+            if known.family != family:
+                several = _Entry(now + self.expiry, f"{known.base_model} and {base_model} answered by turns")
+                with self._lock:
+                    self._keep((endpoint, deployment), several)
+                return
+        entry = _Entry(now + self.expiry, "named in its answers", base_model=base_model, family=family)
         with self._lock:
             self._keep((endpoint, deployment), entry)
 
-    def why_not(self, endpoint: str, deployment: str, mode: Mode, when: When) -> str | None:
-        """Return the provider's word for why it refuses such requests, or None."""
+    def why_not(self, endpoint: str, deployment: str, mode: Mode, when: When) -> Refusal | None:
+        """Return why it refuses such requests, or None."""
         if not self._entries:
             return None
         entry = self._entries.get((endpoint, deployment, mode, when))
-        return entry.reason if entry is not None and entry.expires > self._clock() else None
+        return Refusal(entry.fault, entry.reason) if entry is not None and entry.expires > self._clock() else None
+
+    def why_not_streamed(self, endpoint: str, deployment: str) -> Refusal | None:
+        """Return why a deployment gives no stream, or None: what one API says of that, it says of the model."""
+        if not self._entries:
+            return None
+        found = (self.why_not(endpoint, deployment, mode, "stream") for mode in MODES)
+        return next((refusal for refusal in found if refusal is not None), None)
+
+    def doubtful(self, endpoint: str, deployment: str) -> bool:
+        """Whether a lesson about the deployment is a weak one."""
+        now = self._clock()
+        with self._lock:
+            return any(entry.fault in WEAK and entry.expires > now for _, entry in self._of(endpoint, deployment))
 
     def base_model(self, endpoint: str, deployment: str) -> str | None:
         """Return the model behind a deployment, as its answers name it, or None."""
@@ -148,6 +211,9 @@ class Learned:
         with self._lock:
             keys = [key for key in self._entries if endpoint in (None, key[0]) and deployment in (None, key[1])]
             gone = [(key, self._entries.pop(key)) for key in keys]
+            for place in list(self._nowhere):
+                if endpoint in (None, place[0]) and deployment in (None, place[1]):
+                    del self._nowhere[place]
         return tuple(_told(key, entry, now) for key, entry in gone if entry.expires > now)
 
     def _of(self, endpoint: str, deployment: str) -> Iterator[tuple[tuple[str, str, Mode, When], _Entry]]:

@@ -13,6 +13,19 @@ from chatsheet_llm.route import Mode
 
 ANY_NAME = "*"
 """The alias of the entry for every name that no other entry has."""
+MOST_NAMES = 30
+"""Models that a message lists before it only counts."""
+LONGEST_NAME = 80
+"""Characters of a name that nobody knows which a message repeats."""
+
+
+KNOWN_VALUES: Mapping[str, tuple[str, ...]] = {
+    "reasoning_effort": ("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+    "summary_level": ("auto", "concise", "detailed"),
+    "verbosity_level": ("low", "medium", "high"),
+    "truncation_strategy": ("auto", "disabled"),
+}
+"""Default of an entry to the values that OpenAI's SDK knows for it.  Vendors add some before the SDK does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +61,16 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Registry:
-    """What models.yaml says.  Iterating yields its `ModelSpec`s in the order of the file."""
+    """What models.yaml says.  Iterating yields its `ModelSpec`s in the order of the file.
+
+    ``doubts`` are sentences on what it says and nobody knows, each with file, line and field.
+    """
 
     models: Mapping[str, ModelSpec] = field(default_factory=dict)
     endpoints: Mapping[str, EndpointSettings] = field(default_factory=dict)
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     path: Path | None = None
+    doubts: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def empty(cls) -> Registry:
@@ -79,7 +96,19 @@ class Registry:
 
     def closest(self, name: str) -> str | None:
         """Return the alias most like this name, or None when none is like it."""
-        return next(iter(difflib.get_close_matches(name, list(self.models), 1)), None)
+        folded = {alias.casefold(): alias for alias in self.models}
+        found = difflib.get_close_matches(name[: 2 * LONGEST_NAME].casefold(), list(folded), 1)
+        return folded[found[0]] if found else None
+
+    def unknown(self, name: str) -> str:
+        """Say that no entry has this name: the closest that one has, and what there is."""
+        close = self.closest(name)
+        names = [alias for alias in self.models if alias != ANY_NAME]
+        left = len(names) - MOST_NAMES
+        shown = ", ".join(names[:MOST_NAMES]) + (f" and {left} more" if left > 0 else "")
+        hint = f"did you mean {close!r}? It" if close is not None else "it"
+        told = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+        return f"{self.name} names no model {told!r}; {hint} has {shown}; an entry '*' would let every name pass"
 
     def __iter__(self) -> Iterator[ModelSpec]:
         return iter(self.models.values())

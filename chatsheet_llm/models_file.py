@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -13,12 +14,32 @@ import yaml
 from pydantic import ValidationError
 
 from chatsheet_llm.capabilities import OVERRIDES, Override, override_of
-from chatsheet_llm.endpoint_settings import KINDS, EndpointSettings, clean_kind, fold, kind_of, problem_in
+from chatsheet_llm.endpoint_settings import (
+    KINDS,
+    MODES_OF,
+    EndpointSettings,
+    check_known,
+    clean_kind,
+    fold,
+    kind_of,
+    modes_of,
+    names_by_resource,
+    problem_in,
+)
 from chatsheet_llm.errors import SettingsError
-from chatsheet_llm.models import ModelSpec, Registry
-from chatsheet_llm.route import Mode
-from chatsheet_llm.values import NAME, check_hop, clean_url, parse_mode, unknown_name
-from chatsheet_llm.yaml_file import Pairs, YamlFile
+from chatsheet_llm.models import KNOWN_VALUES, ModelSpec, Registry
+from chatsheet_llm.values import (
+    NAME,
+    RepeatedError,
+    check_hop,
+    clean_url,
+    parse_count,
+    parse_flag,
+    parse_mode,
+    resource_of,
+    unknown_name,
+)
+from chatsheet_llm.yaml_file import Pairs, YamlFile, is_unset, keys_of, sources_of
 
 _SECTIONS: Final = ("endpoints", "models", "chains")
 _ENTRY: Final = (
@@ -38,24 +59,32 @@ _ENTRY: Final = (
     "deployment_name",
     "base_url",
 )
-_BACKENDS: Final[Mapping[str, tuple[str, ...]]] = {"azure": ("responses", "chat"), "anthropic": ("messages",)}
-"""What ``backend`` may be, and the modes that a chain of its own has."""
+_BACKENDS: Final = ("azure", "anthropic")
+"""What ``backend`` may be: kinds of endpoint, and the names of endpoints that may be set up elsewhere."""
+
+Around = Callable[[Mapping[str, EndpointSettings]], Mapping[str, EndpointSettings]]
+"""From the endpoints of a file to those and all that are known from elsewhere, laid over each other."""
+
+_FILLED: Final = ("apis", "efforts")
+"""Lists of capabilities that mean nothing when they are empty: no call could be made."""
 
 _T = TypeVar("_T")
 
 
-def load_models(path: Path, environ: Mapping[str, str] | None = None) -> Registry:
+def load_models(path: Path, environ: Mapping[str, str] | None = None, around: Around | None = None) -> Registry:
     """Return what models.yaml says; ``${NAME}`` and ``${NAME:-default}`` in values come from ``environ``.
 
     ``environ`` is the process's by default.  Takes the sections ``endpoints``, ``models`` (list of entries, or alias to
     entry) and ``chains``, or the flat form (alias to entry at the top).  ``backend: azure`` leaves the chain to
     dispatch; ``backend: anthropic`` means that only Anthropic has the model.  A top-level key that starts with ``x-``
-    is left alone, for YAML anchors.  Raises `SettingsError` that lists every problem with file, line and field.
+    is left alone, for YAML anchors, unless it is an entry with ``backend`` that no other merges.  Without ``around``
+    nothing is known beyond the file, and whether the endpoint of a hop exists is not asked.  Raises `SettingsError`
+    that lists every problem with file, line and field.
     """
-    file = _ModelsFile(path, os.environ if environ is None else environ)
+    file = _ModelsFile(path, os.environ if environ is None else environ, around)
     registry = file.registry()
     if file.problems:
-        raise SettingsError("\n".join(dict.fromkeys(file.problems)))
+        raise SettingsError("\n".join(file.by_line()))
     return registry
 
 
@@ -69,18 +98,35 @@ class _Entry:
     deployment: str | None
 
 
+@dataclass(frozen=True)
+class _Hop:
+    """A hop as it is written; ``within`` is whether it stands in a chain that has a name."""
+
+    node: yaml.Node
+    where: str
+    text: str
+    within: bool
+
+
 class _ModelsFile(YamlFile):
     """models.yaml, section by section.  A chain may be named where it stands above."""
 
-    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, environ: Mapping[str, str], around: Around | None) -> None:
         super().__init__(path, environ)
+        self.around = around
         self.chains: dict[str, tuple[str, ...]] = {}
+        self.named: dict[str, yaml.Node] = {}
+        self.hops: list[_Hop] = []
+        self.unread: set[str] = set()
+        self.doubts: list[str] = []
 
     def registry(self) -> Registry:
         top = self.top()
         ours = {name: pair for name, pair in top.items() if not name.startswith("x-")}
         if not any(name in _SECTIONS for name in top):
-            return self.placed(self.mapped(ours, ""), {})
+            merged = {id(node) for _, value in top.values() for node in sources_of(value)}
+            flat = {name: pair for name, pair in top.items() if name in ours or _is_entry(pair[1], merged)}
+            return self.placed(self.mapped(self.without_sections(flat), ""), {})
         for name, (key, _) in ours.items():
             if name not in _SECTIONS:
                 self.fail(key, "", unknown_name(name, _SECTIONS, "section"))
@@ -96,6 +142,16 @@ class _ModelsFile(YamlFile):
                 entries = self.mapped(self.mapping(models, "models"), "models.")
         return self.placed(entries, endpoints)
 
+    def without_sections(self, flat: Pairs) -> Pairs:
+        """Return the entries of the flat form without what is a section by its shape, and misspelled."""
+        found = {}
+        for name, (key, node) in flat.items():
+            if _is_section(node) and difflib.get_close_matches(name, _SECTIONS, 1):
+                self.fail(key, "", unknown_name(name, _SECTIONS, "section"))
+            else:
+                found[name] = (key, node)
+        return found
+
     def endpoints(self, section: yaml.Node) -> dict[str, EndpointSettings]:
         endpoints: dict[str, EndpointSettings] = {}
         for name, (key, node) in self.mapping(section, "endpoints").items():
@@ -108,6 +164,8 @@ class _ModelsFile(YamlFile):
             endpoint = self.endpoint(name, key, node, where)
             if endpoint is not None:
                 endpoints[name] = endpoint
+            else:
+                self.unread.add(name)
         return endpoints
 
     def endpoint(self, name: str, key: yaml.Node, node: yaml.Node, where: str) -> EndpointSettings | None:
@@ -119,49 +177,56 @@ class _ModelsFile(YamlFile):
             if field == "headers":
                 values[field] = self.texts(value, place)
             elif field == "modes":
-                values[field] = [text for _, text in self.names(value, place)]
+                values[field] = self.tried_each(value, place, parse_mode)
             else:
                 values[field] = self.text(value, place)
+        kind = found["kind"][1] if "kind" in found else key
+        values["kind"] = self.tried(kind, where, str(values.get("kind") or ""), lambda t: kind_of(name, clean_kind(t)))
+        made = None
         try:
-            values["kind"] = kind_of(name, clean_kind(values.get("kind")))
-        except ValueError as problem:
-            self.fail(found["kind"][1] if "kind" in found else key, where, problem)
-        if len(self.problems) > before:
-            return None
-        try:
-            return EndpointSettings.model_validate(values)
+            made = EndpointSettings.model_validate(values)
         except ValidationError as error:
             for item in error.errors():
                 field = str(item["loc"][0])
                 self.fail(found[field][1], f"{where}.{field}", problem_in(item, ()))
-            return None
+        return made if len(self.problems) == before else None
 
     def read_chains(self, section: yaml.Node) -> None:
-        for name, (key, node) in self.mapping(section, "chains").items():
+        found = self.mapping(section, "chains")
+        self.named = {name: key for name, (key, _) in found.items()}
+        for name, (key, node) in found.items():
             where = f"chains.{name}"
             if not NAME.fullmatch(name):
                 self.fail(key, where, "a chain's name is made of letters, digits, '.', '_' and '-'")
-            hops = self.chain(node, where)
+            hops = self.chain(node, where, within=True)
             if hops is not None:
                 self.chains[name] = hops
 
-    def chain(self, node: yaml.Node, where: str) -> tuple[str, ...] | None:
+    def chain(self, node: yaml.Node, where: str, *, within: bool = False) -> tuple[str, ...] | None:
         """Return a list of hops, or the chain of the file that is named."""
         items = self.names(node, where)
         if isinstance(node, yaml.ScalarNode) and len(items) == 1 and items[0][1] in self.chains:
             return self.chains[items[0][1]]
         if isinstance(node, yaml.SequenceNode) and not items:
             self.fail(node, where, "names no hop; list at least one, or leave it out")
-        hops = []
-        for index, (item, text) in enumerate(items):
-            try:
-                hops.append(check_hop(text))
-            except ValueError as problem:
-                self.fail(item, f"{where}[{index}]", problem)
-        return tuple(hops) or None
+        hops = [
+            _Hop(item, f"{where}[{index}]", text, within)
+            for index, (item, text) in enumerate(items)
+            if self.tried(item, f"{where}[{index}]", text, check_hop) is not None
+        ]
+        self.hops.extend(hops)
+        return tuple(hop.text for hop in hops) or None
 
     def mapped(self, found: Pairs, prefix: str) -> list[_Entry]:
-        return [self.entry(node, f"{prefix}{alias}", key, alias) for alias, (key, node) in found.items()]
+        entries = []
+        for alias, (key, node) in found.items():
+            if alias.strip() and alias.isprintable():
+                entries.append(self.entry(node, f"{prefix}{alias}", key, alias))
+            else:
+                self.fail(
+                    key, prefix.rstrip("."), "an alias is not empty, and holds no line break or control character"
+                )
+        return entries
 
     def listed(self, section: yaml.SequenceNode) -> list[_Entry]:
         entries: list[_Entry] = []
@@ -171,7 +236,8 @@ class _ModelsFile(YamlFile):
             entry = self.entry(node, where, node, None)
             alias = entry.spec.alias
             if alias in seen:
-                self.fail(node, f"{where}.alias", f"{alias!r} is given twice; first at {seen[alias]}")
+                told = self.shown(self.mapping(node, where)["alias"][1], alias)
+                self.fail(node, f"{where}.alias", f"{told!r} is given twice; first at {seen[alias]}")
             elif alias:
                 seen[alias] = entry.spec.source
                 entries.append(entry)
@@ -183,27 +249,36 @@ class _ModelsFile(YamlFile):
         def text(name: str, check: Callable[[str], _T]) -> _T | None:
             return self.checked(found[name], f"{where}.{name}", check) if name in found else None
 
-        told = text("alias", str)
-        if alias is None and told is None:
-            self.fail(node, where, "has no alias; say what callers pass as model")
-        elif alias is not None and told not in (None, alias):
-            self.fail(found["alias"], f"{where}.alias", f"{told!r} is not the name of its entry; leave it out")
-        deployments = self.texts(found["deployments"], f"{where}.deployments") if "deployments" in found else {}
+        def default(name: str) -> str | None:
+            value = text(name, str)
+            allowed = (*KNOWN_VALUES[name], *((told and told.efforts) or () if name == "reasoning_effort" else ()))
+            if value is not None and value not in allowed:
+                self.doubt(found[name], f"{where}.{name}", value, allowed)
+            return value
+
+        own = text("alias", str)
+        if alias is None and own is None:
+            if isinstance(node, yaml.MappingNode) or is_unset(node):
+                self.fail(node, where, "has no alias; say what callers pass as model")
+        elif alias is not None and own not in (None, alias):
+            shown = self.shown(found["alias"], own or "")
+            self.fail(found["alias"], f"{where}.alias", f"{shown!r} is not the name of its entry; leave it out")
+        told = self.capabilities(found["capabilities"], f"{where}.capabilities") if "capabilities" in found else None
         spec = ModelSpec(
-            alias=alias or told or "",
+            alias=alias or own or "",
             base_model=text("base_model", _base_model),
-            deployments={name: deployment for name, deployment in deployments.items() if deployment is not None},
+            deployments=self.deployments(found["deployments"], f"{where}.deployments")
+            if "deployments" in found
+            else {},
             api_model=text("api_model", str),
             mode=text("mode", parse_mode),
             chain=self.chain(found["chain"], f"{where}.chain") if "chain" in found else None,
-            reasoning_effort=text("reasoning_effort", str),
-            summary_level=text("summary_level", str),
-            verbosity_level=text("verbosity_level", str),
-            truncation_strategy=text("truncation_strategy", str),
-            max_tokens=text("max_tokens", _whole_number),
-            capabilities=self.capabilities(found["capabilities"], f"{where}.capabilities")
-            if "capabilities" in found
-            else None,
+            reasoning_effort=default("reasoning_effort"),
+            summary_level=default("summary_level"),
+            verbosity_level=default("verbosity_level"),
+            truncation_strategy=default("truncation_strategy"),
+            max_tokens=text("max_tokens", parse_count),
+            capabilities=told,
             source=f"{self.path.name}:{key.start_mark.line + 1}",
         )
         backend = text("backend", _backend)
@@ -212,87 +287,119 @@ class _ModelsFile(YamlFile):
                 self.fail(found[name], f"{where}.{name}", "needs a backend beside it (azure or anthropic)")
         return _Entry(spec, backend, text("base_url", clean_url), text("deployment_name", str))
 
+    def doubt(self, node: yaml.Node, where: str, value: str, known: Sequence[str]) -> None:
+        """Keep a sentence on a value that nobody knows.  No problem: vendors add values."""
+        shown = self.shown(node, value)
+        close = difflib.get_close_matches(shown, known, 1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        place = f"{self.path}:{node.start_mark.line + 1}: {where}"
+        self.doubts.append(f"{place}: {shown!r} is sent as it is, but not known; {hint}known: {', '.join(known)}")
+
+    def deployments(self, node: yaml.Node, where: str) -> dict[str, str]:
+        """Return endpoint to deployment."""
+        seen: dict[str, str] = {}
+        for name, (key, _) in self.mapping(node, where).items():
+            if fold(name) in seen:
+                self.fail(key, f"{where}.{name}", f"is the same endpoint as {seen[fold(name)]!r}; leave one out")
+            seen.setdefault(fold(name), name)
+        return {name: text for name, text in self.texts(node, where).items() if text is not None}
+
     def capabilities(self, node: yaml.Node, where: str) -> Override | None:
         """Return what an entry says of its model in place of the table."""
         told: dict[str, object] = {}
-        for name, (_, value) in self.fields(node, where, OVERRIDES).items():
-            place = f"{where}.{name}"
+        found = {name: value for name, (_, value) in self.fields(node, where, OVERRIDES).items()}
+        for name, value in found.items():
+            place, before = f"{where}.{name}", len(self.problems)
             kind = OVERRIDES[name]
-            if kind == "names":
-                told[name] = [text for _, text in self.names(value, place)]
-            elif kind == "renames":
+            if is_unset(value):
+                continue
+            if kind == "renames":
                 told[name] = {old: new for old, new in self.texts(value, place).items() if new is not None}
-            elif kind == "modes":
-                told[name] = frozenset(
-                    mode
-                    for item, text in self.names(value, place)
-                    if (mode := self.mode(item, place, text)) is not None
-                )
-            else:
+            elif kind not in ("names", "modes"):
                 told[name] = self.checked(value, place, _CHECKS[kind])
-        return override_of(told) if told else None
-
-    def mode(self, node: yaml.Node, where: str, text: str) -> Mode | None:
-        try:
-            return parse_mode(text)
-        except ValueError as problem:
-            self.fail(node, where, problem)
-            return None
+            elif isinstance(value, yaml.SequenceNode) or self.text(value, place) is not None:
+                told[name] = self.tried_each(value, place, parse_mode if kind == "modes" else str)
+                if not told[name] and name in _FILLED and len(self.problems) == before:
+                    self.fail(value, place, "lists nothing; name at least one, or leave it out")
+        efforts, effort = told.get("efforts"), told.get("default_effort")
+        if isinstance(efforts, list) and efforts and isinstance(effort, str) and effort not in efforts:
+            shown = self.shown(found["default_effort"], effort)
+            takes = ", ".join(self.shown(item, text) for item, text in self.names(found["efforts"], ""))
+            self.fail(found["default_effort"], f"{where}.default_effort", f"{shown!r} is none of efforts ({takes})")
+        return override_of(told) if found else None
 
     def placed(self, entries: list[_Entry], endpoints: dict[str, EndpointSettings]) -> Registry:
         """Return the registry, with ``backend``, ``base_url`` and ``deployment_name`` turned into what they mean."""
-        models = {entry.spec.alias: _placed(entry, entries, endpoints) for entry in entries}
-        return Registry(models=models, endpoints=endpoints, chains=self.chains, path=self.path)
+        around = self.around or dict
+        known = around(endpoints)
+        homes: dict[str, Mapping[str, str]] = {}
+        for backend in _BACKENDS:
+            urls = [entry.base_url for entry in entries if entry.backend == backend]
+            homes[backend] = names_by_resource(backend, urls, known)
+            for url in urls:
+                name = homes[backend][resource_of(url)] if url is not None else ""
+                if name and (name not in known or known[name].base_url is None):
+                    told = {"base_url": url, **(endpoints[name].told() if name in endpoints else {})}
+                    endpoints[name] = EndpointSettings.model_validate({**told, "kind": backend})
+        known = around(endpoints)
+        models = {entry.spec.alias: _placed(entry, homes, known) for entry in entries}
+        self.check_chains(known)
+        return Registry(models, endpoints, self.chains, self.path, tuple(dict.fromkeys(self.doubts)))
+
+    def check_chains(self, known: Mapping[str, EndpointSettings]) -> None:
+        """Add the problems of chains called like an endpoint, and of hops to where nothing is, if that is known."""
+        names = {fold(name): name for name in (*KINDS, *known)}
+        for name, key in self.named.items():
+            if fold(name) in names:
+                told = f"cannot be told from endpoint {names[fold(name)]!r}; give it another name"
+                self.fail(key, f"chains.{name}", told)
+        if self.around is None:
+            return
+        for hop in self.hops:
+            if hop.text.partition("/")[0] not in self.unread:
+                check = partial(check_known, endpoints=known, chains=self.named, within=hop.within)
+                self.tried(hop.node, hop.where, hop.text, check)
 
 
-def _placed(entry: _Entry, entries: list[_Entry], endpoints: dict[str, EndpointSettings]) -> ModelSpec:
-    """Return the entry's spec on the endpoint that its ``backend`` and ``base_url`` mean; adds that endpoint.
-
-    One URL for all entries of a backend is that backend's endpoint.  Where they differ, each is an endpoint of its own
-    (``azure-ALIAS``) that needs its own key: a credential never travels to a second host by itself.
-    """
+def _placed(entry: _Entry, homes: Mapping[str, Mapping[str, str]], known: Mapping[str, EndpointSettings]) -> ModelSpec:
+    """Return the entry's spec on the endpoint that its ``backend`` and ``base_url`` mean."""
     spec, backend = entry.spec, entry.backend
     if backend is None:
         return spec
-    name = backend
-    urls = {other.base_url for other in entries if other.backend == backend}
-    if entry.base_url is not None:
-        if len(urls) > 1 or (backend in endpoints and endpoints[backend].base_url not in (None, entry.base_url)):
-            name = f"{backend}-{re.sub('[^A-Za-z0-9._-]', '-', spec.alias)}"
-        told = endpoints[name].told() if name in endpoints else {}
-        endpoints[name] = EndpointSettings.model_validate({**told, "kind": backend, "base_url": entry.base_url})
+    name = homes[backend][resource_of(entry.base_url)] if entry.base_url is not None else backend
     deployments = dict(spec.deployments)
     if entry.deployment is not None:
         deployments.setdefault(name, entry.deployment)
     chain = spec.chain
     if chain is None and (name != backend or backend != "azure"):
-        chain = tuple(f"{name}/{mode}" for mode in _BACKENDS[backend])
+        modes = modes_of(known[name]) if name in known else MODES_OF[backend]
+        chain = tuple(f"{name}/{mode}" for mode in modes)
     return replace(spec, deployments=deployments, chain=chain)
+
+
+def _is_entry(node: yaml.Node, merged: set[int]) -> bool:
+    """Whether what stands under ``x-`` is an entry of the flat form, and no defaults for others to merge."""
+    return id(node) not in merged and "backend" in keys_of(node)
+
+
+def _is_section(node: yaml.Node) -> bool:
+    """Whether this has the shape of a section: a list, or a mapping of nothing but lists and mappings."""
+    values = [value for _, value in node.value] if isinstance(node, yaml.MappingNode) else []
+    nested = bool(values) and all(isinstance(value, yaml.CollectionNode) for value in values)
+    return isinstance(node, yaml.SequenceNode) or (nested and keys_of(node).isdisjoint(_ENTRY))
 
 
 def _backend(text: str) -> str:
     if text not in _BACKENDS:
-        raise ValueError(f"{text!r} is not a backend; use {' or '.join(_BACKENDS)} (or an endpoint and a chain)")
+        raise RepeatedError(f"{text!r} is not a backend; use {' or '.join(_BACKENDS)} (or an endpoint and a chain)")
     return text
 
 
 def _base_model(text: str) -> str:
     prefix, slash, rest = text.partition("/")
     if slash and prefix.lower() in KINDS:
-        raise ValueError(f"{text!r} holds a gateway's prefix; write the model's own name: {rest.rpartition('/')[2]}")
+        raise RepeatedError(f"{text!r} holds a gateway's prefix; write the model's own name: {rest.rpartition('/')[2]}")
     return text
 
 
-def _yes_or_no(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise ValueError(f"must be true or false (got {text!r})")
-    return text.lower() == "true"
-
-
-def _whole_number(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
-        raise ValueError(f"must be a whole number of at least 1 (got {text!r})")
-    return int(text)
-
-
-_CHECKS: Final[Mapping[str, Callable[[str], object]]] = {"flag": _yes_or_no, "number": _whole_number, "text": str}
+_CHECKS: Final[Mapping[str, Callable[[str], object]]] = {"flag": parse_flag, "number": parse_count, "text": str}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from chatsheet_llm.capabilities import Capability
 from chatsheet_llm.formats.ledger import TITLES
-from chatsheet_llm.learned import Learned
+from chatsheet_llm.learned import Learned, When
 from chatsheet_llm.route import Mode
 
 PATH: Mapping[Mode, str] = {"chat": "/v1/chat/completions", "responses": "/v1/responses", "messages": "/v1/messages"}
@@ -42,10 +42,11 @@ class Choice(NamedTuple):
 
 
 class Doubt(NamedTuple):
-    """What speaks against an API: the name of the rule, and the reason in words."""
+    """What speaks against an API: the name of the rule, the reason in words, and of a lesson the fault."""
 
     rule: str
     reason: str
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Question:
     ``own`` is the caller's format.  ``call_mode``, ``entry_mode`` and ``hop_mode`` are what call, model entry and chain
     say, if they do.  ``name`` is what people call the model, ``deployment`` what the endpoint does.  ``effort`` is the
     one that will be sent (None: none).  ``unserved`` are APIs that the endpoint has, but not as it is set up, and why.
+    ``credulous`` heeds weak lessons too.
     """
 
     own: Mode
@@ -71,6 +73,7 @@ class Question:
     effort: str | None = None
     learned: Learned | None = None
     unserved: Mapping[Mode, str] = field(default_factory=dict)
+    credulous: bool = True
 
     @property
     def explicit(self) -> Choice | None:
@@ -103,13 +106,21 @@ def choose(asked: Question) -> Choice:
 
 def doubt(asked: Question, mode: Mode) -> Doubt | None:
     """Return what speaks against an API: what the endpoint has shown, else the table, or None."""
-    if asked.learned is not None:
-        said = asked.learned.why_not(asked.endpoint, asked.deployment, mode, "always")
-        if said is None and asked.tools and asked.effort != "none":
-            said = asked.learned.why_not(asked.endpoint, asked.deployment, mode, "tools")
-        if said is not None:
-            return Doubt("learned", f"endpoint {asked.endpoint!r} refused {mode} for {asked.deployment!r}: {said}")
-    return objection(asked, mode)
+    return _lesson(asked, mode) or objection(asked, mode)
+
+
+def _lesson(asked: Question, mode: Mode) -> Doubt | None:
+    if asked.learned is None:
+        return None
+    kinds: list[When] = ["always"]
+    if asked.tools and asked.effort != "none":
+        kinds += ["tools"] if asked.effort is None else ["tools", "tools with effort"]
+    for when in kinds:
+        said = asked.learned.why_not(asked.endpoint, asked.deployment, mode, when)
+        if said is not None and (asked.credulous or not said.weak):
+            reason = f"endpoint {asked.endpoint!r} refused {mode} for {asked.deployment!r}: {said.reason}"
+            return Doubt("learned", reason, said.fault)
+    return None
 
 
 def objection(asked: Question, mode: Mode) -> Doubt | None:
@@ -130,8 +141,20 @@ def objection(asked: Question, mode: Mode) -> Doubt | None:
 
 
 def conflict(asked: Question, choice: Choice) -> str | None:
-    """Return why a mode that call or model entry set cannot be had, or None: what the table excludes is not sent."""
+    """Return why a mode that call or model entry set cannot be had, or None.
+
+    What the table excludes, or the endpoint has said that the deployment does not serve, is not sent.
+    """
     if asked.explicit is None:
         return None
-    against = objection(asked, choice.mode)
+    against = barrier(asked, choice.mode) or objection(asked, choice.mode)
     return f"{against.reason}, and {choice.reason} to {TITLES[choice.mode]}" if against is not None else None
+
+
+def barrier(asked: Question, mode: Mode) -> Doubt | None:
+    """Return what makes it certain that an API refuses, or None: the endpoint's own word, or the table's of APIs."""
+    lesson = _lesson(asked, mode)
+    if lesson is not None and lesson.fault in ("capability", "tools_on_chat"):
+        return lesson
+    against = objection(asked, mode)
+    return against if against is not None and against.rule == "capability" else None

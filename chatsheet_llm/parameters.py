@@ -37,7 +37,7 @@ def refused(
     if row is None or mode == "messages":
         return []
     effort = effort_in(body, mode)
-    taken = row.refuses(mode, effort or default_effort) - row.renamed_on_chat.keys()
+    taken = row.refuses(mode, effort or default_effort)
     losses = [
         Loss(
             mode,

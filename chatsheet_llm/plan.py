@@ -19,7 +19,8 @@ from tenacity.wait import wait_base
 
 from chatsheet_llm.classify import Failure
 from chatsheet_llm.domains import Domains, price
-from chatsheet_llm.hops import Amend, Hop, unamended
+from chatsheet_llm.hops import Amend, Hop, Left, unamended
+from chatsheet_llm.learned import WEAK
 
 LONGEST_WAIT = 120.0
 """Seconds; a longer hint is never slept through: the call moves on, or raises with ``retry_at``."""
@@ -76,13 +77,20 @@ class GaveUp(Exception):
     """Raised by the plan: nothing may be tried any more.
 
     ``failure`` is the most actionable of what was seen; ``closed`` names the hops that were left alone because of
-    earlier failures, each with that failure and the seconds until it opens.
+    earlier failures, each with that failure and the seconds until it opens; ``unmade`` are other forms of a hop, which
+    it asked for and cannot have.
     """
 
-    def __init__(self, failure: Failure, closed: Sequence[tuple[Hop, Failure, float]] = ()) -> None:
+    def __init__(
+        self,
+        failure: Failure,
+        closed: Sequence[tuple[Hop, Failure, float]] = (),
+        unmade: Sequence[Left] = (),
+    ) -> None:
         super().__init__(failure.sentence)
         self.failure = failure
         self.closed = tuple(closed)
+        self.unmade = tuple(unmade)
 
 
 @dataclass(slots=True)
@@ -99,6 +107,7 @@ class _Seen:
     origins: set[str] = field(default_factory=set)
     surfaces: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
+    unmade: list[Left] = field(default_factory=list)
 
 
 def plan(
@@ -188,9 +197,12 @@ class _Plan:
         state = self._retry_state(failure)
         stops = self.policy.stop(state)
         other = None if stops or failure.send_state != "rejected" else self.amend(hop, failure.fault)
-        if other is not None and self.domains.enter(other):
-            # It starts anew: what the hop has refused is no trouble of its own.
-            seen.failures.pop()
+        if isinstance(other, tuple):
+            seen.unmade.append(other)
+        elif other is not None and self.domains.enter(other):
+            # It starts anew: what the hop has refused is no trouble of its own, unless it may be the whole trouble.
+            if failure.fault not in WEAK:
+                seen.failures.pop()
             if other.surface == hop.surface:
                 seen.on_hop[hop.name] -= 1
             else:
@@ -248,8 +260,9 @@ class _Plan:
         ]
         failures = self.seen.failures or [why for _, why, _ in closed]
         if self.clock() >= self.deadline_at or not failures:
-            return GaveUp(Failure("deadline", "ambiguous" if self.seen.ambiguous else "not_sent"), closed)
-        return GaveUp(worst(failures), closed)
+            ended = Failure("deadline", "ambiguous" if self.seen.ambiguous else "not_sent")
+            return GaveUp(ended, closed, self.seen.unmade)
+        return GaveUp(worst(failures), closed, self.seen.unmade)
 
     def _open(self, hops: Sequence[Hop]) -> Hop | None:
         """Return the first hop that may be sent to now, its probe taken.

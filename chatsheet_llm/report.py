@@ -12,13 +12,11 @@ from chatsheet_llm.errors import CallError
 from chatsheet_llm.faults import Kind
 from chatsheet_llm.formats.error_bodies import bridge_error
 from chatsheet_llm.hops import BODY, LOSS, MODE, MODEL, PATH, STATE, UNCONFIGURED, Call, Dispatch
-from chatsheet_llm.models import ANY_NAME, Registry
+from chatsheet_llm.models import Registry
+from chatsheet_llm.plan import GaveUp
 from chatsheet_llm.route import Mode, Route
 
 _E = TypeVar("_E", bound=CallError)
-
-MOST_NAMES = 30
-"""Models that a message lists before it only counts."""
 
 ERRORS: Mapping[str, type[CallError]] = {
     "dns": errors.HopUnreachableError,
@@ -71,6 +69,7 @@ ADVICE: Mapping[str, str] = {
     "connect": "check the endpoint's URL, and that it is running",
     "auth": "check the endpoint's API key or token",
     "forbidden": "check network rules, key authentication and role assignments of the resource",
+    "capability": "put an endpoint into the chain that serves it through an API which can carry this request",
     "deployment": "check the deployment's name and the API version; a new deployment needs some minutes",
     "unknown_model": "check the model's name against `chatsheet-llm models`",
     "tools_on_chat": "ask for it through /v1/responses (mode 'responses'), or set reasoning_effort to 'none'",
@@ -88,10 +87,32 @@ _OTHER_API: Mapping[Mode | None, str] = {
 """What to do about a deployment that does not serve an API."""
 
 
+_REFUSES_API = frozenset({"capability", "tools_on_chat"})
+"""Faults that say: not through this API."""
+
+
 def error_for(failure: Failure, route: Route) -> CallError:
     """Return the error for a call that ended with this failure."""
     cls = ERRORS.get(failure.fault, _BY_KIND[failure.row.kind])
     return _made(cls, failure, route)
+
+
+def ended(end: GaveUp, route: Route) -> CallError:
+    """Return the error for a call whose plan gave up."""
+    failure = end.failure
+    lost = [loss for _, losses in end.unmade for loss in losses if not loss.minor]
+    if failure.fault not in _REFUSES_API or not lost:
+        return error_for(failure, route)
+    # The provider's sentence would say to ask through the other API, which is what could not be done.
+    parameters = ", ".join(dict.fromkeys(loss.path for loss in lost))
+    reasons = "; ".join(f"{skip.hop}: {skip.reason}" for skip, _ in end.unmade)
+    return _ours(
+        errors.UnsupportedParameterError,
+        f"no hop of the chain can carry {parameters} ({reasons}); leave it out, or change the chain [{route}]",
+        route,
+        param=lost[0].path,
+        code="unsupported_parameter",
+    )
 
 
 def interrupted(failure: Failure, route: Route, partial: str) -> errors.StreamInterrupted:
@@ -119,10 +140,10 @@ def no_hop(
         )
     elif BODY in rules:
         told = next(skip.reason for skip in dispatch.skipped if skip.rule == BODY)
-        error = errors.BadRequestError(
+        error = _ours(
+            errors.BadRequestError,
             f"the request is not a valid {call.path} request: {told}",
-            route=route,
-            status=400,
+            route,
             param=told.partition(":")[0],
             code="invalid_request",
         )
@@ -130,19 +151,20 @@ def no_hop(
         error = _stateless(call, reasons, dispatch, route)
     elif dispatch.losses:
         parameters = ", ".join(dict.fromkeys(loss.path for loss in dispatch.losses))
-        error = errors.UnsupportedParameterError(
-            f"no hop of the chain can carry {parameters} ({reasons}); leave it out, or set on_loss to 'drop'",
-            route=route,
-            status=400,
+        drop = ", or set on_loss to 'drop'" if LOSS in rules else ""
+        error = _ours(
+            errors.UnsupportedParameterError,
+            f"no hop of the chain can carry {parameters} ({reasons}); leave it out{drop}",
+            route,
             param=dispatch.losses[0].path,
             code="unsupported_parameter",
         )
     else:
         hint = "; leave the mode to the rules, or correct the model's capabilities" if MODE in rules else ""
-        error = errors.CapabilityError(
+        error = _ours(
+            errors.CapabilityError,
             f"no hop of the chain can serve {call.model or 'this request'!r} through {call.path} ({reasons}){hint}",
-            route=route,
-            status=400,
+            route,
             param="mode" if MODE in rules else None,
             code="OperationNotSupported",
         )
@@ -152,35 +174,36 @@ def no_hop(
 
 def unknown_model(name: str, registry: Registry, route: Route) -> errors.UnknownModelError:
     """Return the error for a model that the registry does not name."""
-    close = registry.closest(name)
-    names = [alias for alias in registry.models if alias != ANY_NAME]
-    shown = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
-    hint = f"did you mean {close!r}? " if close is not None else ""
-    return errors.UnknownModelError(
-        f"{registry.name} names no model {name!r}; {hint}It has {shown}; an entry '*' would let every name pass",
-        route=route,
-        status=404,
-        param="model",
-        code="model_not_found",
+    return _ours(
+        errors.UnknownModelError, registry.unknown(name), route, status=404, param="model", code="model_not_found"
+    )
+
+
+def _ours(cls: type[_E], message: str, route: Route, *, status: int = 400, code: str, param: str | None = None) -> _E:
+    """Return an error that no provider sent, with the body that one would have sent."""
+    body = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
+    return errors.with_status(cls, status)(
+        message, route=route, status=status, body=body, code=code, param=param, type="invalid_request_error"
     )
 
 
 def _stateless(call: Call, reasons: str, dispatch: Dispatch, route: Route) -> CallError:
     """The error for a call that goes on from what only one endpoint keeps, and that endpoint is not in its chain."""
     if call.format is None:
-        return errors.with_status(errors.RequestNotFoundError, 404)(
+        return _ours(
+            errors.RequestNotFoundError,
             f"no endpoint of the chain keeps what {call.method.upper()} {call.path} names ({reasons}); an answer that "
             "was translated from another API is stored nowhere",
-            route=route,
+            route,
             status=404,
             code="not_found",
         )
     parameters = ", ".join(dict.fromkeys(loss.path for loss in dispatch.losses))
-    return errors.UnsupportedParameterError(
+    return _ours(
+        errors.UnsupportedParameterError,
         f"no hop of the chain may go on from {parameters} ({reasons}); "
-        "put the endpoint that made it into the chain, or leave it out",
-        route=route,
-        status=400,
+        "put the endpoint and the API that made it into the chain, or leave it out",
+        route,
         param=dispatch.losses[0].path if dispatch.losses else None,
         code="unsupported_parameter",
     )
@@ -211,12 +234,16 @@ def _made(cls: type[_E], failure: Failure, route: Route) -> _E:
     )
 
 
+_SET = frozenset({"call mode", "model mode", "hop mode"})
+"""The rules by which somebody set the mode."""
 _TOLD = frozenset({"closed", LOSS, STATE})
 """The rules of hops that might have answered a call that failed."""
 
 
 def _message(failure: Failure, route: Route) -> str:
-    advice = _OTHER_API.get(failure.mode) if failure.fault == "capability" else ADVICE.get(failure.fault)
+    advice = ADVICE.get(failure.fault)
+    if failure.fault == "capability" and {attempt.rule for attempt in route.attempts} & _SET:
+        advice = _OTHER_API.get(failure.mode)
     left = [f"{skip.hop} {skip.reason}" for skip in route.skipped if skip.rule in _TOLD]
     told = "; ".join([str(route) if route.attempts else "nothing was sent", *left])
     return f"{failure.sentence.rstrip('.')}{f' ({advice})' if advice else ''} [{told}]"

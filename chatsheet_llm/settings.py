@@ -13,10 +13,10 @@ from typing import Annotated, Any, Final, Literal, cast
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from chatsheet_llm.capabilities import capability_of
+from chatsheet_llm.capabilities import capability_of, is_named
 from chatsheet_llm.endpoint_settings import KINDS, EndpointSettings, fold, kind_of, lay_over, problem_in
 from chatsheet_llm.errors import SettingsError
-from chatsheet_llm.models import Registry
+from chatsheet_llm.models import KNOWN_VALUES, ModelSpec, Registry
 from chatsheet_llm.models_file import load_models
 from chatsheet_llm.values import (
     Ascii,
@@ -141,6 +141,8 @@ class Settings(BaseSettings):
     def _warn(self, stacklevel: int) -> None:
         """Warn of what models.yaml says in vain.  Raises SettingsError where it contradicts other settings."""
         names = {fold(name): name for name in self._merged()}
+        for doubt in self._registry.doubts:
+            warnings.warn(doubt, stacklevel=stacklevel)
         for spec in self._registry:
             for name in spec.deployments:
                 if fold(name) not in names:
@@ -150,15 +152,15 @@ class Settings(BaseSettings):
                         f"{spec.source}: model {spec.alias!r} has a deployment on endpoint {name!r}, which is not known"
                     )
                     warnings.warn(text + hint, stacklevel=stacklevel)
-            row = capability_of(spec.base_model)
+            base, effort = _base_of(spec), spec.reasoning_effort
+            row = capability_of(base)
             if spec.capabilities is not None:
                 row = spec.capabilities.over(row, spec.source)
-            effort = spec.reasoning_effort
-            if effort is not None and row is not None and row.efforts is not None and effort not in row.efforts:
-                takes = ", ".join(row.efforts)
-                text = (
-                    f"{spec.source}: model {spec.alias!r} has reasoning_effort {effort!r}, but {spec.base_model} takes "
-                )
+            # An effort that nobody knows is among the doubts already.
+            if effort in KNOWN_VALUES["reasoning_effort"] and row is not None and effort not in (row.efforts or effort):
+                takes = ", ".join(row.efforts or ())
+                model = base if is_named(base) else "it"
+                text = f"{spec.source}: model {spec.alias!r} has reasoning_effort {effort!r}, but {model} takes "
                 warnings.warn(f"{text}{takes} ({row.told('efforts')})", stacklevel=stacklevel)
 
     @classmethod
@@ -216,35 +218,49 @@ class Settings(BaseSettings):
         }
 
     def _merged(self) -> dict[str, EndpointSettings]:
+        merged = self._known(self._registry.endpoints)
+        for name, endpoint in merged.items():
+            try:
+                kind_of(name, endpoint.kind)
+            except ValueError as problem:
+                raise SettingsError(f"{variable_of(name, 'kind')}: {problem}") from None
+        return merged
+
+    def _known(self, of_file: Mapping[str, EndpointSettings]) -> dict[str, EndpointSettings]:
+        """Return every endpoint, those of models.yaml among them; ``kind`` is empty where no layer says it."""
         names = {name: name for name in KINDS}
         told: dict[str, dict[str, object]] = {
             kind: {name: value for name, source in flat.items() if (value := getattr(self, source)) is not None}
             for kind, flat in FLAT.items()
         }
-        for layer in (self._registry.endpoints, self.endpoints):
+        for layer in (of_file, self.endpoints):
             for name, endpoint in layer.items():
                 known = names.setdefault(fold(name), name)
                 told[known] = lay_over(told.get(known, {}), endpoint.told())
         for name, endpoint in self._replaced.items():
             told[names.setdefault(fold(name), name)] = endpoint.told()
         general = {"ca_bundle": self.ca_bundle, "proxy": self.proxy}
-        merged = {}
-        for name, fields in told.items():
-            try:
-                kind = kind_of(name, str(fields.get("kind", "")))
-            except ValueError as problem:
-                raise SettingsError(f"{variable_of(name, 'kind')}: {problem}") from None
-            defaults = {field: value for field, value in general.items() if value is not None}
-            merged[name] = EndpointSettings.model_validate({**defaults, **fields, "kind": kind})
-        return merged
+        defaults = {field: value for field, value in general.items() if value is not None}
+        return {
+            name: EndpointSettings.model_validate(
+                {**defaults, **({"kind": fold(name)} if fold(name) in KINDS else {}), **fields}
+            )
+            for name, fields in told.items()
+        }
 
     def _load_registry(self, variables: Variables) -> Registry:
         if self.models_file is None:
-            return load_models(_MODELS_FILE, variables.environ) if _MODELS_FILE.is_file() else Registry.empty()
+            found = _MODELS_FILE.is_file()
+            return load_models(_MODELS_FILE, variables.environ, self._known) if found else Registry.empty()
         if not self.models_file.is_file():
             label = variables.label(("models_file",))
             raise SettingsError(f"{label}: there is no file {str(self.models_file)!r}; correct the path or unset it")
-        return load_models(self.models_file, variables.environ)
+        return load_models(self.models_file, variables.environ, self._known)
+
+
+def _base_of(spec: ModelSpec) -> str | None:
+    """The model's own name, as far as the entry alone tells it."""
+    return spec.base_model or next((name for name in (spec.api_model, spec.alias) if is_named(name)), None)
 
 
 def _lacking(name: str, endpoint: EndpointSettings) -> list[str]:

@@ -23,8 +23,15 @@ from chatsheet_llm.route import MODES, Mode
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """What an endpoint or a chain may be called."""
 
+_SURFACE: Final = re.compile(r"(/openai(/v1|/deployments/.*)?|/v1(/messages)?)?/*$", re.IGNORECASE)
+"""What may follow a resource's URL without naming another: the paths of its API."""
+_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 _RESOURCE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+class RepeatedError(ValueError):
+    """A problem whose sentence repeats the value, so whoever filled the value in has to ask for another sentence."""
 
 
 def clean_text(value: object) -> str | None:
@@ -69,6 +76,14 @@ def clean_url(value: object) -> str | None:
         if "?" in text or "#" in text:
             raise ValueError("holds a query or fragment ('?' or '#'); give the URL without it (the API version apart)")
     return text
+
+
+def resource_of(url: str) -> str:
+    """Return a URL in the form in which resources are compared: no path of the API or default port, lower case."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in (None, _PORTS.get(parts.scheme)) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}{_SURFACE.sub('', parts.path, count=1)}"
 
 
 def clean_foundry_resource(value: object) -> str | None:
@@ -177,24 +192,38 @@ def clean_on_loss(value: object) -> str:
     return text
 
 
+def parse_flag(text: str) -> bool:
+    """Return whether the text is ``true``; refuses what is neither that nor ``false``."""
+    if text.lower() not in ("true", "false"):
+        raise RepeatedError(f"must be true or false (got {text!r})")
+    return text.lower() == "true"
+
+
+def parse_count(text: str) -> int:
+    """Return a whole number of at least 1, as digits have it."""
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
+        raise RepeatedError(f"must be a whole number of at least 1 (got {text!r})")
+    return int(text)
+
+
 def parse_mode(text: str) -> Mode:
     """Return the mode of this name."""
     for mode in MODES:
         if text == mode:
             return mode
-    raise ValueError(f"{text!r} is not a mode; use {', '.join(MODES[:-1])} or {MODES[-1]}")
+    raise RepeatedError(f"{text!r} is not a mode; use {', '.join(MODES[:-1])} or {MODES[-1]}")
 
 
 def check_hop(text: str) -> str:
     """Return the hop as it is, if it is spelled ``endpoint`` or ``endpoint/mode``; whether it exists is not asked."""
     endpoint, slash, mode = text.partition("/")
     if not NAME.fullmatch(endpoint):
-        raise ValueError(f"{text!r} is not a hop; write endpoint or endpoint/mode, as in azure/responses")
+        raise RepeatedError(f"{text!r} is not a hop; write endpoint or endpoint/mode, as in azure/responses")
     if slash:
         try:
             parse_mode(mode)
         except ValueError as problem:
-            raise ValueError(f"hop {text!r}: {problem}") from None
+            raise RepeatedError(f"hop {text!r}: {problem}") from None
     return text
 
 

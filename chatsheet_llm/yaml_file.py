@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import yaml
 
 from chatsheet_llm.errors import SettingsError
-from chatsheet_llm.values import clean_text, unknown_name
+from chatsheet_llm.values import RepeatedError, clean_text, unknown_name
 
 _REFERENCE: Final = re.compile(
     r"\$(?P<escaped>\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|\$\{"
@@ -40,6 +40,15 @@ class YamlFile:
         """Add a problem."""
         place = f"{where}: " if where else ""
         self.problems.append(f"{self.path}:{node.start_mark.line + 1}: {place}{what}")
+
+    def by_line(self) -> list[str]:
+        """Return the problems in the order of the file, each once."""
+        begin = len(f"{self.path}:")
+        return sorted(dict.fromkeys(self.problems), key=lambda problem: int(problem[begin:].partition(":")[0]))
+
+    def shown(self, node: yaml.Node, text: str) -> str:
+        """Return the text of a node for a sentence: as it is written where it has references, which may be secret."""
+        return str(node.value) if _refers(node) else text
 
     def top(self) -> Pairs:
         """Return the mapping that the file is; empty for an empty file.
@@ -76,18 +85,17 @@ class YamlFile:
         if not isinstance(node, yaml.MappingNode):
             self.fail(node, where, "must be a mapping (name: value)")
             return found
-        merged: list[yaml.Node] = []
         for key, value in node.value:
             if key.tag == _MERGE:
-                merged.extend(value.value if isinstance(value, yaml.SequenceNode) else [value])
-            elif not isinstance(key, yaml.ScalarNode):
+                continue
+            if not isinstance(key, yaml.ScalarNode):
                 self.fail(key, where, "a name must be plain text")
             elif key.value in found:
                 first = found[key.value][0].start_mark.line + 1
                 self.fail(key, f"{where}.{key.value}" if where else key.value, f"is given twice; first on line {first}")
             else:
                 found[key.value] = (key, value)
-        for source in merged:
+        for source in sources_of(node):
             if source in (*within, node):
                 self.fail(node, where, "merges itself")
                 continue
@@ -123,10 +131,24 @@ class YamlFile:
             return None
         try:
             text = clean_text(self._expanded(node.value))
-            return None if text is None else check(text)
         except ValueError as problem:
             self.fail(node, where, problem)
             return None
+        return None if text is None else self.tried(node, where, text, check)
+
+    def tried(self, node: yaml.Node, where: str, text: str, check: Callable[[str], _T]) -> _T | None:
+        """Return what ``check`` makes of a text that stands in this node, None where it is wrong.
+
+        The problem of a text with references is told of the references: what they stand for may be a secret.
+        """
+        try:
+            return check(text)
+        except RepeatedError as problem:
+            said = _said_of_references(node, check) if _refers(node) else str(problem)
+        except ValueError as problem:
+            said = str(problem)
+        self.fail(node, where, said)
+        return None
 
     def texts(self, node: yaml.Node, where: str) -> dict[str, str | None]:
         """Return the texts of a mapping, by key."""
@@ -139,6 +161,11 @@ class YamlFile:
         else:
             items = [(node, part.strip()) for part in (self.text(node, where) or "").split(",")]
         return [(item, text) for item, text in items if text]
+
+    def tried_each(self, node: yaml.Node, where: str, check: Callable[[str], _T]) -> list[_T]:
+        """Return what ``check`` makes of each item, as `tried` does, without those that are wrong."""
+        made = [self.tried(item, where, text, check) for item, text in self.names(node, where)]
+        return [each for each in made if each is not None]
 
     def _expanded(self, text: str) -> str:
         def value_of(found: re.Match[str]) -> str:
@@ -155,3 +182,33 @@ class YamlFile:
             return value
 
         return _REFERENCE.sub(value_of, text)
+
+
+def is_unset(node: yaml.Node) -> bool:
+    """Whether a key stands there without a value."""
+    return node.tag == _NULL
+
+
+def keys_of(node: yaml.Node) -> set[str]:
+    """Return the keys of a mapping itself; none of what is no mapping."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return {key.value for key, _ in pairs if isinstance(key, yaml.ScalarNode)}
+
+
+def sources_of(node: yaml.Node) -> list[yaml.Node]:
+    """Return the mappings that this one merges by ``<<``; none of what is no mapping."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    merged = [value for key, value in pairs if key.tag == _MERGE]
+    return [each for value in merged for each in (value.value if isinstance(value, yaml.SequenceNode) else [value])]
+
+
+def _refers(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and any(found["name"] for found in _REFERENCE.finditer(node.value))
+
+
+def _said_of_references(node: yaml.Node, check: Callable[[str], object]) -> str:
+    try:
+        check(str(node.value))
+    except ValueError as problem:
+        return str(problem)
+    return f"{node.value!r} stands for a value that does not fit here; correct the variable"

@@ -104,6 +104,8 @@ responses  -                         gpt-5-codex             tools  medium  -  a
 chat       gpt-5.1-codex             coder                   tools  -       -  azure        responses  capability
 chat       -                         gpt-5.1-codex           -      -       -  litellm      responses  capability
 chat       -                         gpt-5.2-codex           -      -       -  azure        responses  capability
+chat       -                         gpt-5.2-pro             -      -       -  azure        responses  capability
+responses  gpt-5.2-pro               coder                   tools  high    -  litellm      responses  own format
 chat       gpt-5.3-codex-2026-02-01  coder                   -      -       -  litellm      responses  capability
 chat       -                         gpt-5.1-codex-mini      -      -       -  azure        responses  capability
 chat       gpt-5.1-codex-mini        coder                   tools  none    -  litellm      responses  capability
@@ -157,6 +159,9 @@ responses  -             gpt-5-nano         -      -        -  azure_dated  resp
 chat       -             gpt-5.1            tools  -        -  azure        chat       own format
 chat       gpt-5.1       prod-7             tools  low      -  litellm      chat       own format
 chat       -             gpt-5.2            tools  high     -  openai       chat       own format
+chat       gpt-5.2       prod-7             tools  -        -  azure        chat       own format
+chat       -             gpt-5.3            tools  xhigh    -  litellm      chat       own format
+responses  -             gpt-5.2            tools  low      -  azure        responses  own format
 responses  -             gpt-5.1            tools  none     -  azure        responses  own format
 chat       -             o1                 tools  -        -  azure        chat       own format
 chat       o1            thinker            tools  low      -  litellm      chat       own format
@@ -229,6 +234,14 @@ chat       -              gpt-5.6       -      -     -  litellm  chat       own 
 responses  -              gpt-5.6       tools  -     -  azure    responses  own format
 chat       -              gpt-5.6-sol   tools  -     -  azure    responses  tools
 chat       gpt-5.6-sol    prod-7        tools  low   -  litellm  responses  tools
+chat       -              gpt-5.6-mini  tools  -     -  azure    responses  tools
+chat       gpt-5.6-mini   prod-7        tools  low   -  litellm  responses  tools
+chat       gpt-5.6-mini   prod-7        tools  none  -  azure    chat       own format
+responses  -              gpt-5.6-mini  tools  low   -  litellm  responses  own format
+chat       -              gpt-5.6-nano  tools  -     -  azure    responses  tools
+chat       gpt-5.6-nano   prod-7        tools  low   -  litellm  responses  tools
+chat       gpt-5.6-nano   prod-7        tools  none  -  azure    chat       own format
+responses  -              gpt-5.6-nano  tools  low   -  litellm  responses  own format
 chat       gpt-5.6-terra  prod-7        tools  low   -  litellm  responses  tools
 chat       -              gpt-5.6-terra  tools  -     -  azure    responses  tools
 chat       gpt-5.6-luna   prod-7        tools  low   -  azure    responses  tools
@@ -294,9 +307,9 @@ chat       -            gpt-5        -      -     hop:responses              lit
 chat       -            prod-7       -      -     hop:chat                   azure    chat       hop mode
 responses  -            prod-7       -      -     hop:responses              azure    responses  hop mode
 chat       -            gpt-5-codex  -      -     hop:chat                   azure    -          capability
-chat       gpt-5-codex  prod-7       -      -     hop:chat                   azure    chat       hop mode    alone
+chat       gpt-5-codex  prod-7       -      -     hop:chat                   azure    -          mode        alone
 responses  -            gpt-4        -      -     hop:responses              azure    -          capability
-responses  gpt-4        prod-7       -      -     hop:responses              azure    responses  hop mode    alone
+responses  gpt-4        prod-7       -      -     hop:responses              azure    -          mode        alone
 chat       -            gpt-5.4      tools  low   hop:chat                   azure    -          tools
 chat       gpt-5.4      prod-7       tools  low   hop:chat                   azure    chat       hop mode    alone
 chat       -            gpt-5.4      tools  low   hop:responses              azure    responses  hop mode
@@ -330,9 +343,13 @@ chat       -            gpt-5    -      low   -           azure    chat       ow
 chat       -            gpt-5    -      -     -           azure    chat       own format  chat:streaming
 chat       gpt-5-codex  prod-7   -      -     -           azure    responses  learned     both, chat:capability
 chat       -            prod-7   -      -     hop:chat    azure    -          learned     chat:capability
-chat       -            prod-7   -      -     hop:chat    azure    chat       hop mode    chat:capability, alone
-chat       -            prod-7   -      -     call:chat   azure    chat       call mode   chat:capability
-chat       gpt-5        prod-7   -      -     entry:chat  azure    chat       model mode  chat:capability
+chat       -            prod-7   -      -     hop:chat    azure    -          mode        chat:capability, alone
+chat       -            prod-7   -      -     hop:chat    azure    -          learned     chat:deployment
+chat       -            prod-7   -      -     hop:chat    azure    chat       hop mode    chat:deployment, alone
+chat       -            prod-7   -      -     call:chat   azure    -          mode        chat:capability
+chat       -            prod-7   -      -     call:chat   azure    chat       call mode   chat:deployment
+chat       gpt-5        prod-7   -      -     entry:chat  azure    -          mode        chat:capability
+chat       gpt-5        prod-7   -      -     entry:chat  azure    chat       model mode  chat:streaming
 chat       -            prod-7   -      -     -           azure    -          learned     both:capability
 chat       -            prod-7   -      -     -           azure    chat       endpoint    both:capability, alone
 chat       gpt-5-codex  prod-7   -      -     -           azure    -          capability  responses:capability

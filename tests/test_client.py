@@ -412,7 +412,7 @@ def test_the_provider_s_own_body_is_on_the_error(client: ChatClient, box: Sandbo
     assert (error.status_code, error.code, error.param) == (400, "unsupported_parameter", "temperature")
     assert isinstance(error.body, dict)
     assert error.body["type"] == "invalid_request_error"
-    assert error.response.json() == error.body
+    assert error.response.json() == {"error": error.body}
     assert error.request_id
 
 

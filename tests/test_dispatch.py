@@ -355,10 +355,19 @@ def test_a_body_that_is_not_of_its_format_sends_no_model_where_it_does_not_belon
 
 
 def test_what_the_table_says_is_a_hint_where_no_other_hop_is_left() -> None:
-    found = asked(chat("gpt-5-codex"), ["azure/chat"])
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
+    found = asked(chat("gpt-5.4", tools=[tool], reasoning_effort="low"), ["azure/chat"])
 
     assert names(found) == ["azure/chat"]
-    assert "although gpt-5-codex is served through /v1/responses" in found.hops[0].reason
+    assert "although gpt-5.4 takes tools with reasoning_effort 'low' through /v1/responses" in found.hops[0].reason
+
+
+def test_an_api_that_the_table_excludes_is_not_asked_though_the_chain_names_no_other() -> None:
+    found = asked(chat("gpt-5-codex"), ["azure/chat"])
+
+    assert names(found) == []
+    assert [skip.rule for skip in found.skipped] == ["mode"]
+    assert "served through /v1/responses, not /v1/chat/completions" in found.skipped[0].reason
 
 
 # --- chains

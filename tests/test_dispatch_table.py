@@ -65,7 +65,7 @@ def taught(row: Row) -> Learned:
     both: tuple[Mode, ...] = ("chat", "responses")
     for said, what in row.lessons:
         if said == "is":
-            learned.serves(row.place, row.name, what)
+            learned.serves(row.place, row.name, what, what)
         for mode in both:
             if said in (mode, "both"):
                 learned.refused(row.place, row.name, mode, what, "its own word")

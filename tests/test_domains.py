@@ -28,7 +28,8 @@ AFTER_FIVE: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("dns", "refused", "connect", "connect_timeout", "credential"), ("origin", 5.0)),
     **dict.fromkeys(("write_timeout", "read_timeout", "reset"), ("origin", 5.0)),
     **dict.fromkeys(("html", "garbage", "no_stream", "truncated", "bad_event", "stream_error"), ("origin", 5.0)),
-    **dict.fromkeys(("rate", "cooldown", "overload"), ("origin", 5.0)),
+    **dict.fromkeys(("rate", "overload"), ("origin", 5.0)),
+    "cooldown": ("surface", 5.0),
     **dict.fromkeys(("timeout_408", "server_error", "bad_gateway", "gateway_timeout"), ("origin", 5.0)),
     **dict.fromkeys(("empty", "schema", "dependency"), ("surface", 5.0)),
 }

@@ -100,7 +100,7 @@ def test_a_call_error_holds_what_the_sdk_s_errors_hold(cls: type[errors.CallErro
     assert error.status_code == 429
     assert error.body == {"message": "slow", "code": "x"}
     assert error.response.status_code == 429
-    assert error.response.json() == error.body
+    assert error.response.json() == {"error": error.body}
     assert error.response.headers["retry-after"] == "3"
     assert error.retry_at == ROUTE.retry_at
     assert chatsheet_llm.route_of(error) is error.route
@@ -118,7 +118,7 @@ def test_a_call_error_survives_pickle_and_copy(cls: type[errors.CallError]) -> N
         assert twin.route == error.route
         assert twin.body == error.body
         assert twin.status_code == 429
-        assert twin.response.json() == error.body
+        assert twin.response.json() == {"error": error.body}
         assert getattr(twin, "partial", None) == getattr(error, "partial", None)
 
 

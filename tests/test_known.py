@@ -21,7 +21,7 @@ def azure(deployment: str | None = None) -> Endpoint:
 
 def taught(base_model: str, deployment: str = "gpt-4o", endpoint: str = "azure") -> Learned:
     learned = Learned()
-    learned.serves(endpoint, deployment, base_model)
+    learned.serves(endpoint, deployment, base_model, base_model)
     return learned
 
 

@@ -43,7 +43,7 @@ def test_a_fault_teaches_which_requests_an_api_refuses(learned: Learned, fault: 
 
     assert taught
     assert [(lesson.mode, lesson.when) for lesson in learned.lessons()] == [("chat", when)]
-    assert learned.why_not("azure", "prod-7", "chat", when) == WORD
+    assert learned.why_not("azure", "prod-7", "chat", when) == (fault, WORD)
 
 
 def test_every_fault_that_teaches_is_tried_above() -> None:
@@ -103,7 +103,7 @@ def test_a_refusal_is_believed_until_its_time_is_over(
     just_before = learned.why_not("azure", "prod-7", "chat", when), learned.lessons()[0].seconds_left
     clock.now += 1
 
-    assert just_before == (WORD, 1.0)
+    assert just_before == ((fault, WORD), 1.0)
     assert learned.why_not("azure", "prod-7", "chat", when) is None
     assert learned.lessons() == ()
 
@@ -117,7 +117,7 @@ def test_a_refusal_that_is_heard_again_is_believed_anew(learned: Learned, clock:
 
 
 def test_a_base_model_is_believed_until_its_time_is_over(learned: Learned, clock: Clock) -> None:
-    learned.serves("azure", "prod-7", "gpt-5-codex")
+    learned.serves("azure", "prod-7", "gpt-5-codex", "gpt-5-codex")
     clock.now += EXPIRY - 1
     just_before = learned.base_model("azure", "prod-7")
     clock.now += 1
@@ -130,20 +130,70 @@ def test_a_base_model_is_believed_until_its_time_is_over(learned: Learned, clock
 def test_a_base_model_that_is_named_again_is_renewed_when_half_its_time_is_over(
     learned: Learned, clock: Clock, later: float, left: float
 ) -> None:
-    learned.serves("azure", "prod-7", "gpt-5")
+    learned.serves("azure", "prod-7", "gpt-5", "gpt-5")
     clock.now += later
-    learned.serves("azure", "prod-7", "gpt-5")
+    learned.serves("azure", "prod-7", "gpt-5", "gpt-5")
 
     assert [lesson.seconds_left for lesson in learned.lessons()] == [left]
 
 
-def test_another_base_model_takes_the_place_of_the_first_at_once(learned: Learned) -> None:
-    learned.serves("azure", "prod-7", "gpt-5")
-    learned.serves("azure", "prod-7", "gpt-5.4")
+def test_a_newer_model_of_the_same_family_takes_the_place_of_the_first_at_once(learned: Learned) -> None:
+    learned.serves("azure", "prod-7", "gpt-5-2025-08-07", "gpt-5")
+    learned.serves("azure", "prod-7", "gpt-5-2025-10-01", "gpt-5")
 
-    assert learned.base_model("azure", "prod-7") == "gpt-5.4"
+    assert learned.base_model("azure", "prod-7") == "gpt-5-2025-10-01"
     assert learned.base_model("azure", "prod-8") is None
     assert learned.base_model("litellm", "prod-7") is None
+
+
+def test_behind_a_router_no_model_is_believed_to_be_the_deployment_s(learned: Learned, clock: Clock) -> None:
+    for name in ("gpt-5-mini", "gpt-5-codex", "gpt-5-mini", "gpt-5-mini"):
+        learned.serves("azure", "router", name, name)
+    several, told = learned.base_model("azure", "router"), believed(learned)
+    clock.now += EXPIRY
+    learned.serves("azure", "router", "gpt-5.4", "gpt-5.4")
+
+    assert several is None
+    assert told == ["azure: router is several models (gpt-5-mini and gpt-5-codex answered by turns)"]
+    assert learned.base_model("azure", "router") == "gpt-5.4"
+
+
+def test_tools_refused_beside_an_effort_are_not_refused_without_one(learned: Learned) -> None:
+    learned.refused("azure", "prod-7", "chat", "tools_on_chat", WORD, effort=True)
+
+    assert believed(learned) == [f"azure: prod-7 refuses chat with tools while it reasons ({WORD})"]
+    assert learned.why_not("azure", "prod-7", "chat", "tools with effort") == ("tools_on_chat", WORD)
+    assert learned.why_not("azure", "prod-7", "chat", "tools") is None
+
+
+def test_what_one_api_says_of_streams_it_says_of_the_model(learned: Learned) -> None:
+    learned.refused("azure", "prod-7", "chat", "streaming", WORD)
+    said = learned.why_not_streamed("azure", "prod-7")
+    learned.answered("azure", "prod-7", "responses", stream=True)
+
+    assert said == ("streaming", WORD)
+    assert learned.why_not_streamed("azure", "prod-8") is None
+    assert learned.why_not_streamed("azure", "prod-7") is None
+
+
+def test_a_deployment_that_no_api_knows_teaches_nothing_for_a_while(learned: Learned, clock: Clock) -> None:
+    modes: list[Mode] = ["chat", "responses", "chat", "responses"]
+    taught = [learned.refused("azure", "typo", mode, "deployment", WORD) for mode in modes]
+    left = learned.lessons()
+    clock.now += EXPIRY / 12
+    later = learned.refused("azure", "typo", "chat", "deployment", WORD)
+
+    assert taught == [True, False, False, False]
+    assert left == ()
+    assert later
+
+
+@pytest.mark.parametrize(("fault", "weak"), [("deployment", True), ("capability", False), ("tools_on_chat", False)])
+def test_only_a_deployment_that_is_not_known_is_a_weak_lesson(learned: Learned, fault: str, weak: bool) -> None:
+    learned.refused("azure", "prod-7", "chat", fault, WORD)
+
+    assert learned.doubtful("azure", "prod-7") is weak
+    assert not learned.doubtful("azure", "prod-8")
 
 
 # --- what takes it back
@@ -209,7 +259,7 @@ def test_a_denied_deployment_cancels_no_refusal_of_another_kind(learned: Learned
 
 
 def test_lessons_are_told_in_words_in_the_order_in_which_they_were_heard(learned: Learned) -> None:
-    learned.serves("azure", "prod-7", "gpt-5-codex")
+    learned.serves("azure", "prod-7", "gpt-5-codex", "gpt-5-codex")
     learned.refused("azure", "prod-7", "chat", "capability", WORD)
     learned.refused("azure", "tool", "chat", "tools_on_chat", "400")
     learned.refused("litellm", "slow", "responses", "streaming", "400")
@@ -217,7 +267,7 @@ def test_lessons_are_told_in_words_in_the_order_in_which_they_were_heard(learned
     assert believed(learned) == [
         "azure: prod-7 is gpt-5-codex (named in its answers)",
         f"azure: prod-7 refuses chat ({WORD})",
-        "azure: tool refuses chat with tools while it reasons (400)",
+        "azure: tool refuses chat with tools (400)",
         "litellm: slow refuses responses as a stream (400)",
     ]
 
@@ -237,7 +287,7 @@ def test_what_is_about_an_endpoint_or_a_deployment_can_be_forgotten(
     learned: Learned, endpoint: str | None, deployment: str | None, forgotten: list[str]
 ) -> None:
     learned.refused("azure", "a", "chat", "capability", WORD)
-    learned.serves("azure", "b", "gpt-5")
+    learned.serves("azure", "b", "gpt-5", "gpt-5")
     learned.refused("litellm", "a", "responses", "capability", WORD)
     before = learned.lessons()
     told = learned.forget(endpoint, deployment)
@@ -251,7 +301,7 @@ def test_what_is_about_an_endpoint_or_a_deployment_can_be_forgotten(
 
 def test_beyond_the_most_what_was_heard_of_first_is_forgotten(learned: Learned) -> None:
     for number in range(MOST + 1):
-        learned.serves("azure", f"d{number}", "gpt-5")
+        learned.serves("azure", f"d{number}", "gpt-5", "gpt-5")
 
     assert len(learned.lessons()) == MOST
     assert learned.base_model("azure", "d0") is None
@@ -271,7 +321,7 @@ def test_a_copy_knows_the_same_and_then_goes_its_own_way(learned: Learned, clock
     learned.refused("azure", "prod-7", "chat", "capability", WORD)
     copy = learned.copy()
     same = copy.lessons() == learned.lessons()
-    copy.serves("azure", "prod-7", "gpt-5")
+    copy.serves("azure", "prod-7", "gpt-5", "gpt-5")
     learned.forget()
     clock.now += EXPIRY - 1
 
@@ -281,7 +331,7 @@ def test_a_copy_knows_the_same_and_then_goes_its_own_way(learned: Learned, clock
 
 
 def test_a_copy_does_not_wait_for_a_lock_that_another_holds(learned: Learned) -> None:
-    learned.serves("azure", "prod-7", "gpt-5")
+    learned.serves("azure", "prod-7", "gpt-5", "gpt-5")
     with learned._lock:
         copied = learned.copy().base_model("azure", "prod-7")
 
@@ -302,7 +352,7 @@ def test_threads_may_share_it() -> None:
         lambda name: learned.refused("azure", name, "responses", "deployment", WORD),
         lambda name: learned.refused("azure", name, "chat", "streaming", WORD),
         lambda name: learned.answered("azure", name, "chat", stream=True),
-        lambda name: learned.serves("azure", name, "gpt-5"),
+        lambda name: learned.serves("azure", name, "gpt-5", "gpt-5"),
         lambda name: learned.why_not("azure", name, "chat", "always"),
         lambda name: learned.copy().lessons(),
         lambda name: learned.forget(deployment=name),

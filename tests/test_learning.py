@@ -6,14 +6,18 @@ What Azure and the LiteLLM proxy say is built from their documentation, public r
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from client_cases import WEATHER, ask, hello, quick_sandbox, settings_for, text_of, way
 
 from chatsheet_llm import AsyncChatClient, CapabilityError, ChatClient, route_of
+from chatsheet_llm.classify import classify_reply
+from chatsheet_llm.errors import DeploymentNotFoundError, UnsupportedParameterError
 from chatsheet_llm.sandbox import Sandbox
 
 DEPLOYMENTS = {
@@ -59,20 +63,23 @@ def twice(box: Sandbox, call: Callable[..., Any], chain: Sequence[str], **body: 
 
 
 def _way(answer: Any) -> str:
-    route = way(route_of(answer))
-    said = text_of(list(answer)) if not hasattr(answer, "model_dump") else text_of(answer)
-    assert "hello there" in said or "get_weather" in str(answer) or not said
+    whole = hasattr(answer, "model_dump")
+    route, parts = way(route_of(answer)), [answer] if whole else list(answer)
+    assert _said(answer if whole else parts)
     return route
 
 
 async def _away(made: Awaitable[Any]) -> str:
     answer = await made
-    if not hasattr(answer, "model_dump"):
-        route = way(route_of(answer))
-        async for _ in answer:
-            pass
-        return route
-    return way(route_of(answer))
+    whole = hasattr(answer, "model_dump")
+    route, parts = way(route_of(answer)), [answer] if whole else [part async for part in answer]
+    assert _said(answer if whole else parts)
+    return route
+
+
+def _said(answer: Any) -> bool:
+    """Whether an answer says what the sandbox says, or calls the tool that it was given."""
+    return "hello there" in text_of(answer) or "get_weather" in str(answer)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +119,10 @@ async def _away(made: Awaitable[Any]) -> str:
             "litellm/chat 404 -> litellm/responses 200", "litellm/responses 200",
         ),
         (
+            {"litellm/responses": "400:model_not_found"}, ["litellm"], ask, {"model": "coder"},
+            "litellm/responses 400 -> litellm/chat 200", "litellm/chat 200",
+        ),
+        (
             {"litellm/responses": "400:old-version"}, ["litellm"], ask, {"model": "coder"},
             "litellm/responses 400 -> litellm/chat 200", "litellm/chat 200",
         ),
@@ -146,7 +157,6 @@ def test_a_model_that_gives_no_stream_is_asked_for_the_whole_and_streamed_to_the
 def test_tools_are_the_only_reason_to_leave_chat(box: Sandbox) -> None:
     with ChatClient(settings_for(box), chain=["azure"]) as client:
         hello(client, model="prod-54", tools=[WEATHER], reasoning_effort="low")
-        client.forget(deployment="nothing of that name")
         plain = way(route_of(hello(client, model="prod-54")))
         without_effort = way(route_of(hello(client, model="prod-54", tools=[WEATHER], reasoning_effort="none")))
 
@@ -193,7 +203,10 @@ def test_the_correction_is_told_and_can_be_taken_back(box: Sandbox) -> None:
     assert [(lesson.endpoint, lesson.deployment, lesson.mode, lesson.when) for lesson in lessons] == [
         ("azure", "codex-prod", "chat", "always")
     ]
-    assert set(lessons) <= {lesson for lesson in gone if lesson.mode} or len(gone) == len(lessons) + 1
+    assert {(lesson.mode, lesson.base_model) for lesson in gone} == {
+        ("chat", None),
+        (None, "gpt-5-codex-2025-09-15"),
+    }
     assert again == "azure/chat 400 -> azure/responses 200"
 
 
@@ -227,14 +240,173 @@ def test_an_explicit_mode_is_never_corrected(box: Sandbox, how: str) -> None:
     assert "/v1/responses" in str(caught.value)
 
 
-def test_a_deployment_that_no_api_knows_teaches_nothing(box: Sandbox) -> None:
-    with ChatClient(settings_for(box), chain=["azure"]) as client:
-        with pytest.raises(Exception, match="no such deployment") as caught:
-            hello(client, model="not-there")
-        learned = client.learned()
+@pytest.mark.parametrize("how", ["call", "hop"])
+def test_an_explicit_mode_that_the_endpoint_has_refused_is_not_sent_again(box: Sandbox, how: str) -> None:
+    chain = ["azure/chat"] if how == "hop" else ["azure"]
+    extra = {"extra_body": {"chatsheet": {"mode": "chat"}}} if how == "call" else {}
+    with ChatClient(settings_for(box), chain=chain) as client:
+        with pytest.raises(CapabilityError):
+            hello(client, model="codex-prod", **extra)
+        with pytest.raises(CapabilityError) as caught:
+            hello(client, model="codex-prod", **extra)
 
-    assert way(caught.value.route) == "azure/chat 404 -> azure/responses 404"  # type: ignore[attr-defined]
-    assert learned == ()
+    error = caught.value
+    assert box.hits("azure") == 1
+    assert (error.status_code, error.code, error.param) == (400, "OperationNotSupported", "mode")
+    assert error.body == error.response.json()["error"]
+    assert "refused chat for 'codex-prod': 400 OperationNotSupported" in str(error)
+
+
+def test_a_deployment_that_no_api_knows_teaches_nothing_and_is_left_alone_for_a_while(box: Sandbox) -> None:
+    routes, lessons = [], []
+    with ChatClient(settings_for(box), chain=["azure"]) as client:
+        for _ in range(3):
+            with pytest.raises(DeploymentNotFoundError, match="no such deployment") as caught:
+                hello(client, model="not-there")
+            routes.append(way(caught.value.route))
+            lessons.append(client.learned())
+        client.forget()
+        with pytest.raises(DeploymentNotFoundError) as caught:
+            hello(client, model="not-there")
+
+    assert routes == ["azure/chat 404 -> azure/responses 404", "azure/chat 404", "azure/chat 404"]
+    assert lessons == [(), (), ()]
+    assert way(caught.value.route).startswith("azure/chat 404")
+
+
+@pytest.mark.parametrize("first", ["stream", "api"])
+def test_a_model_of_unknown_name_that_has_neither_chat_nor_streams_answers_a_stream_of_chat(
+    box: Sandbox, first: str
+) -> None:
+    # Which of the two an endpoint names first is its own affair.
+    if first == "api":
+        box.inject("azure/chat", "400:OperationNotSupported")
+    with ChatClient(settings_for(box), chain=["azure"]) as client:
+        routes = [_way(hello(client, model="pro-prod", stream=True)) for _ in range(2)]
+
+    way_there = {
+        "stream": "azure/chat 400 -> azure/chat 400 -> azure/responses 200",
+        "api": "azure/chat 400 -> azure/responses 400 -> azure/responses 200",
+    }
+    assert routes == [way_there[first], "azure/responses 200"]
+
+
+def test_what_the_other_api_cannot_carry_is_named_and_not_the_providers_sentence(box: Sandbox) -> None:
+    told = []
+    with ChatClient(settings_for(box), chain=["azure"]) as client:
+        for _ in range(2):
+            with pytest.raises(UnsupportedParameterError) as caught:
+                hello(client, model="codex-prod", n=2)
+            told.append(caught.value)
+
+    assert [(error.param, error.code, error.status_code) for error in told] == [("n", "unsupported_parameter", 400)] * 2
+    assert [len(error.route.attempts) for error in told] == [1, 0]
+    assert all("azure/responses" in str(error) and "400 OperationNotSupported" in str(error) for error in told)
+    assert not any("does not work with the specified model" in str(error) for error in told)
+
+
+def test_a_chat_only_model_says_why_chat_was_asked_for_what_chat_cannot_carry(box: Sandbox) -> None:
+    with ChatClient(settings_for(box), chain=["azure"]) as client, pytest.raises(UnsupportedParameterError) as caught:
+        ask(client, model="gpt-4", background=True)
+
+    assert box.requests == []
+    assert caught.value.param == "background"
+    assert "gpt-4 is served through /v1/chat/completions, not /v1/responses" in str(caught.value)
+
+
+def test_calls_that_were_on_their_way_are_corrected_though_another_learned_it_meanwhile(box: Sandbox) -> None:
+    box.inject("azure/chat", "400:OperationNotSupported")
+    routes: list[str] = []
+    gate = threading.Barrier(12)
+
+    with ChatClient(settings_for(box), chain=["litellm", "azure"]) as client:
+        box.inject("litellm", "stall")
+
+        def call() -> None:
+            gate.wait()
+            try:
+                routes.append(way(route_of(hello(client, model="codex-prod", timeout=0.4))))
+            except Exception as error:
+                routes.append(repr(error))
+
+        threads = [threading.Thread(target=call) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        other = way(route_of(hello(client.with_chain("azure"), model="codex-prod")))
+        for thread in threads:
+            thread.join()
+
+    assert other == "azure/chat 400 -> azure/responses 200"
+    assert {route.rpartition(" -> ")[2] for route in routes} == {"azure/responses 200"}
+
+
+def test_a_deployment_that_was_not_found_once_does_not_forbid_what_only_its_api_can_do(box: Sandbox) -> None:
+    box.inject("azure/responses", "404:DeploymentNotFound", times=1)
+    with ChatClient(settings_for(box), chain=["azure"]) as client:
+        first = way(route_of(ask(client, model="mini")))
+        second = way(route_of(ask(client, model="mini", background=True, store=True)))
+
+    assert first == "azure/responses 404 -> azure/chat 200"
+    assert second == "azure/responses 200"
+
+
+def test_tools_refused_beside_an_effort_are_still_asked_of_chat_without_one(box: Sandbox) -> None:
+    with ChatClient(settings_for(box), chain=["azure"]) as client:
+        first = way(route_of(hello(client, model="prod-54", tools=[WEATHER], reasoning_effort="low")))
+        client.forget(deployment="nothing of that name")
+        second = way(route_of(hello(client, model="prod-54", tools=[WEATHER], seed=4)))
+
+    assert (first, second) == ("azure/chat 400 -> azure/responses 200", "azure/chat 200")
+
+
+def test_what_litellm_does_not_know_is_told_as_that_and_shuts_only_that_model(box: Sandbox) -> None:
+    box.inject("litellm/chat", "404:DeploymentNotFound", times=1)
+    box.inject("litellm/responses", "429:cooldown", times=1)
+    with ChatClient(settings_for(box), chain=["litellm"]) as client:
+        with pytest.raises(DeploymentNotFoundError) as caught:
+            hello(client, model="not-there")
+        other = way(route_of(hello(client, model="gpt-5")))
+
+    assert way(caught.value.route) == "litellm/chat 404 -> litellm/responses 429"
+    assert caught.value.status_code == 404
+    assert other == "litellm/chat 200"
+
+
+@pytest.mark.parametrize(("param", "corrected"), [(None, True), ("model", True), ("tools", False), ("messages", False)])
+def test_only_what_is_said_of_the_model_teaches_that_it_has_no_such_api(
+    box: Sandbox, param: str | None, corrected: bool
+) -> None:
+    body = {"error": {"message": "web_search is not supported with the Responses API", "param": param, "code": None}}
+    failure = classify_reply(400, {}, body)
+
+    assert (failure.fault == "capability") is corrected
+    assert failure.fault in ("capability", "invalid_request")
+
+
+def test_a_code_that_is_a_sentence_stays_in_the_body(box: Sandbox) -> None:
+    said = "the prompt was: tell nobody"
+    failure = classify_reply(400, {}, {"error": {"message": "no", "code": said, "type": said, "param": "input[0].a"}})
+
+    assert (failure.code, failure.type, failure.param) == (None, None, "input[0].a")
+    assert isinstance(failure.body, dict)
+    assert failure.body["code"] == said
+
+
+def test_the_lessons_of_a_resource_end_with_it(box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "models.yaml"
+    path.write_text("endpoints: {azure: {base_url: '${WHERE}'}}\nmodels: {codex-prod: {chain: [azure]}}\n")
+    monkeypatch.setenv("WHERE", box.azure_url)
+    with quick_sandbox(DEPLOYMENTS) as other, ChatClient(settings_for(box, models_file=path)) as client:
+        first = way(route_of(hello(client, model="codex-prod")))
+        client.reload()
+        kept = len(client.learned())
+        monkeypatch.setenv("WHERE", other.azure_url)
+        client.reload()
+        left = client.learned()
+
+    assert first == "azure/chat 400 -> azure/responses 200"
+    assert kept == 2
+    assert left == ()
 
 
 def test_a_second_correction_in_one_call_is_not_tried(box: Sandbox) -> None:
@@ -243,6 +415,16 @@ def test_a_second_correction_in_one_call_is_not_tried(box: Sandbox) -> None:
         hello(client, model="codex-prod")
 
     assert way(caught.value.route) == "azure/chat 400 -> azure/responses 400"
+
+
+def test_plan_takes_the_arguments_of_the_call(box: Sandbox) -> None:
+    body = {"model": "gpt-5", "messages": [{"role": "user", "content": "hi"}], "extra_headers": {"x-a": "b"}}
+    with ChatClient(settings_for(box), chain=["azure"]) as client:
+        plain = client.plan({**body, "model": "gpt-5-pro"}, timeout=3, stream=True)
+        wished = client.plan(body, extra_body={"chatsheet": {"mode": "responses"}}, path="/v1/chat/completions")
+
+    assert [(hop.name, hop.whole) for hop in plain.hops] == [("azure/responses", True)]
+    assert [(hop.name, hop.rule) for hop in wished.hops] == [("azure/responses", "call mode")]
 
 
 def test_plan_shows_what_was_learned_without_a_request(box: Sandbox) -> None:

@@ -6,10 +6,14 @@ import copy
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from openai.types.responses import Response, ResponseTextConfig
+from openai.types.shared import Reasoning, ReasoningEffort
 from pydantic import SecretStr, ValidationError
 
+from chatsheet_llm.capabilities import OVERRIDES, Override
 from chatsheet_llm.endpoint_settings import KINDS, EndpointSettings
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.models import ModelSpec, Registry
@@ -178,21 +182,196 @@ def test_the_flat_form_of_other_routers_loads_unchanged(load: Load, wrapped: boo
     }
 
 
+def test_the_flat_form_has_references(load: Load) -> None:
+    text = (
+        "gpt: {backend: '${KIND:-azure}', api_model: '${MODEL}', deployment_name: 'prod-${MODEL}', "
+        "base_url: '${URL:-https://one.example.com}', max_tokens: '${MOST:-900}'}\n"
+    )
+    registry = load(text, {"MODEL": "gpt-5"})
+    gpt = the(registry, "gpt")
+
+    assert (gpt.api_model, gpt.deployments, gpt.max_tokens) == ("gpt-5", {"azure": "prod-gpt-5"}, 900)
+    assert registry.endpoints["azure"].base_url == "https://one.example.com"
+    assert problems(load, text) == [
+        f"models.yaml:1: gpt.{field}: the variable MODEL is not set; set it, or write ${{MODEL:-}} to go without"
+        for field in ("api_model", "deployment_name")
+    ]
+
+
 def test_a_second_url_of_a_backend_is_an_endpoint_without_the_first_ones_key(load: Load) -> None:
     registry = load(
         "a: {backend: azure, api_model: m, base_url: https://one.example.com}\n"
         "b c: {backend: azure, api_model: m, deployment_name: d, base_url: https://two.example.com}\n"
     )
 
-    assert registry.endpoints["azure-a"] == EndpointSettings(kind="azure", base_url="https://one.example.com")
-    assert registry.endpoints["azure-b-c"] == EndpointSettings(kind="azure", base_url="https://two.example.com")
-    assert the(registry, "b c").deployments == {"azure-b-c": "d"}
-    assert the(registry, "b c").chain == ("azure-b-c/responses", "azure-b-c/chat")
+    assert registry.endpoints["azure-one"] == EndpointSettings(kind="azure", base_url="https://one.example.com")
+    assert registry.endpoints["azure-two"] == EndpointSettings(kind="azure", base_url="https://two.example.com")
+    assert the(registry, "b c").deployments == {"azure-two": "d"}
+    assert the(registry, "b c").chain == ("azure-two/responses", "azure-two/chat")
     assert "azure" not in registry.endpoints
 
 
 def test_an_entry_with_its_own_chain_keeps_it_beside_a_backend(load: Load) -> None:
     assert the(load("a: {backend: anthropic, chain: litellm}\n"), "a").chain == ("litellm",)
+
+
+ONE_RESOURCE = [
+    "https://one.openai.azure.com/",
+    "HTTPS://One.OpenAI.Azure.com",
+    "https://one.openai.azure.com:443/openai/v1/",
+    "https://one.openai.azure.com/openai",
+    "https://one.openai.azure.com/v1",
+    "https://one.openai.azure.com/OpenAI/Deployments/x/chat/completions",
+]
+
+
+@pytest.mark.parametrize("url", ONE_RESOURCE)
+def test_one_resource_spelled_in_two_ways_is_one_endpoint(load: Load, url: str) -> None:
+    registry = load(
+        "a: {backend: azure, base_url: https://one.openai.azure.com}\n"
+        f"b: {{backend: azure, deployment_name: d, base_url: '{url}'}}\n"
+    )
+
+    assert registry.endpoints == {"azure": EndpointSettings(kind="azure", base_url="https://one.openai.azure.com")}
+    assert (the(registry, "b").deployments, the(registry, "b").chain) == ({"azure": "d"}, None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://one.openai.azure.com",
+        "https://one.openai.azure.com:8443",
+        "https://one.openai.azure.com/gateway",
+        "https://one.openai.azure.com.example.com",
+    ],
+)
+def test_what_is_another_server_or_path_is_another_endpoint(load: Load, url: str) -> None:
+    registry = load(
+        "a: {backend: azure, base_url: https://one.openai.azure.com}\n" + f"b: {{backend: azure, base_url: '{url}'}}\n"
+    )
+
+    assert sorted(str(endpoint.base_url) for endpoint in registry.endpoints.values()) == sorted(
+        ["https://one.openai.azure.com", url]
+    )
+
+
+def test_an_entry_without_a_url_is_no_second_url(load: Load) -> None:
+    registry = load(
+        "a: {backend: azure, deployment_name: five, base_url: https://z.example.com}\n"
+        "b: {backend: azure, deployment_name: mini}\n"
+    )
+
+    assert list(registry.endpoints) == ["azure"]
+    assert [(spec.deployments, spec.chain) for spec in registry] == [
+        ({"azure": "five"}, None),
+        ({"azure": "mini"}, None),
+    ]
+
+
+def test_an_entry_without_a_url_stays_with_anthropic_s_own_server(load: Load) -> None:
+    registry = load(
+        "a: {backend: anthropic}\nb: {backend: anthropic, base_url: https://foundry.example.com/anthropic}\n"
+        "c: {backend: anthropic, base_url: https://api.anthropic.com/v1/}\n"
+    )
+
+    a, b, c = registry
+    assert (a.chain, b.chain) == (("anthropic/messages",), ("anthropic-foundry/messages",))
+    assert c.chain == a.chain
+    assert registry.endpoints["anthropic-foundry"].base_url == "https://foundry.example.com/anthropic"
+
+
+def test_entries_of_one_resource_share_its_endpoint(load: Load) -> None:
+    registry = load(
+        "endpoints: {azure: {base_url: https://home.example.com}}\nmodels:\n"
+        "  a: {backend: azure, base_url: https://home.example.com/openai/v1}\n"
+        "  b: {backend: azure, base_url: https://one.example.com}\n"
+        "  c: {backend: azure, base_url: https://one.example.com/}\n"
+    )
+
+    assert sorted(registry.endpoints) == ["azure", "azure-one"]
+    assert [spec.chain for spec in registry] == [None, *[("azure-one/responses", "azure-one/chat")] * 2]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_names_of_resources_depend_on_no_order(load: Load, swapped: bool) -> None:
+    """A key that is set by such a name must not go to another host because lines have moved."""
+    urls = [
+        "https://one.a.example.com",
+        "https://one.b.example.com",
+        "http://10.0.0.7:8000",
+        "https://two.example.com",
+        "http://one.a.example.com",
+    ]
+    lines = [f"m{at}: {{backend: azure, base_url: '{url}'}}\n" for at, url in enumerate(urls)]
+    registry = load("".join(reversed(lines) if swapped else lines))
+
+    assert {name: endpoint.base_url for name, endpoint in registry.endpoints.items()} == {
+        "azure-one.a.example.com": urls[0],
+        "azure-one.b.example.com": urls[1],
+        "azure-10.0.0.7": urls[2],
+        "azure-two": urls[3],
+        "azure-http-one.a.example.com": urls[4],
+    }
+
+
+def test_two_resources_whose_whole_names_are_one_are_told_apart_by_number(load: Load) -> None:
+    registry = load("".join(f"{x}: {{backend: azure, base_url: 'https://h/a{x}b'}}\n" for x in "~+"))
+
+    assert sorted(registry.endpoints) == ["azure-h-a-b", "azure-h-a-b-2"]
+
+
+def test_a_name_that_another_endpoint_has_is_not_taken_for_a_resource(load: Load) -> None:
+    registry = load(
+        "endpoints:\n  azure-one: {kind: azure, base_url: https://other.example.com, api_key: k}\nmodels:\n"
+        "  a: {backend: azure, base_url: https://one.example.com}\n"
+        "  b: {backend: azure, base_url: https://two.example.com}\n"
+    )
+
+    assert registry.endpoints["azure-one"].base_url == "https://other.example.com"
+    assert the(registry, "a").chain == ("azure-one.example.com/responses", "azure-one.example.com/chat")
+    assert registry.endpoints["azure-one.example.com"].api_key is None
+
+
+def test_an_endpoint_of_the_file_with_the_url_of_an_entry_serves_it_as_it_is_set_up(load: Load) -> None:
+    registry = load(
+        "endpoints:\n  eu: {kind: azure, base_url: https://eu.example.com, api_key: k, modes: [chat]}\nmodels:\n"
+        "  a: {backend: azure, deployment_name: d, base_url: https://eu.example.com/openai/v1}\n"
+    )
+
+    assert list(registry.endpoints) == ["eu"]
+    assert (the(registry, "a").deployments, the(registry, "a").chain) == ({"eu": "d"}, ("eu/chat",))
+
+
+def test_an_entry_of_the_flat_form_may_be_called_x_something(load: Load) -> None:
+    registry = load(
+        "x-defaults: &d {backend: azure, max_tokens: 9}\n"
+        "x-notes: {anything: goes}\nx-list: [1]\n"
+        "x-large: {backend: azure, api_model: gpt-5}\nmini: {<<: *d, api_model: gpt-5-mini}\n"
+    )
+
+    assert [(spec.alias, spec.max_tokens) for spec in registry] == [("x-large", None), ("mini", 9)]
+
+
+@pytest.mark.parametrize(
+    ("text", "section"),
+    [
+        ("model:\n  - alias: a\n", "models"),
+        ("modles:\n  a: {mode: chat}\n", "models"),
+        ("endpoint:\n  azure: {label: x}\n", "endpoints"),
+        ("chain:\n  europe: [azure]\n", "chains"),
+    ],
+)
+def test_a_misspelled_section_alone_in_the_file_is_recognised_by_its_shape(load: Load, text: str, section: str) -> None:
+    name = text.partition(":")[0]
+
+    assert problems(load, text) == [
+        f"models.yaml:1: unknown section {name!r}; did you mean {section!r}? allowed: chains, endpoints, models"
+    ]
+
+
+@pytest.mark.parametrize("entry", ["{mode: chat}", "{capabilities: {apis: [chat]}}", "{chain: [azure]}", "{}"])
+def test_an_alias_that_is_spelled_almost_like_a_section_is_an_alias(load: Load, entry: str) -> None:
+    assert [spec.alias for spec in load(f"model: {entry}\n")] == ["model"]
 
 
 # --- anchors
@@ -406,6 +585,32 @@ MISTAKES = {
             )
         ],
     ),
+    "deployments of one endpoint": (
+        "a:\n  deployments:\n    azure-eu: x\n    AZURE_EU: y\n",
+        ["models.yaml:4: a.deployments.AZURE_EU: is the same endpoint as 'azure-eu'; leave one out"],
+    ),
+    "chain called like a known endpoint": (
+        "chains:\n  azure: [litellm]\n",
+        ["models.yaml:2: chains.azure: cannot be told from endpoint 'azure'; give it another name"],
+    ),
+    "chain called like an endpoint of the file": (
+        "endpoints:\n  eu: {kind: azure}\nchains:\n  EU: [litellm]\n",
+        ["models.yaml:4: chains.EU: cannot be told from endpoint 'eu'; give it another name"],
+    ),
+    "names in place of entries": (
+        "models: [gpt-5, gpt-4]\n",
+        [
+            "models.yaml:1: models[0]: must be a mapping (name: value)",
+            "models.yaml:1: models[1]: must be a mapping (name: value)",
+        ],
+    ),
+    "in the order of the lines": (
+        "models:\n  a: {mode: x}\nendpoints:\n  azure: {base_url: x}\n",
+        [
+            "models.yaml:2: models.a.mode: 'x' is not a mode; use chat, responses or messages",
+            "models.yaml:4: endpoints.azure.base_url: must be a URL with a host that starts with http:// or https://",
+        ],
+    ),
     "tab": (
         "models:\n\ta: b\n",
         ["models.yaml:2:1: is not valid YAML: found character '\\t' that cannot start any token"],
@@ -447,6 +652,168 @@ def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match="is not UTF-8 text"):
         load_models(tmp_path / "models.yaml")
+
+
+@pytest.mark.parametrize("written", ["''", '"a\\e[31m"', '"a\\nb"'])
+def test_a_name_that_no_list_would_take_for_an_alias_is_no_name_of_an_entry(load: Load, written: str) -> None:
+    for text in (f"models:\n  - alias: {written}\n", f"models:\n  {written}: {{}}\n"):
+        assert {line.partition(": ")[0] for line in problems(load, text)} == {"models.yaml:2"}
+
+
+# --- what an entry knows better than the table
+
+CAPABILITIES = """\
+models:
+  - alias: a
+    capabilities:
+      apis: [responses, chat]
+      streaming: false
+      reasoning: TRUE
+      tools_with_effort_on_chat: "true"
+      tools_without_effort_on_chat: ${TOOLS:-false}
+      refused_on_chat: [temperature, top_p, temperature]
+      refused: []
+      taken_at_none: top_p, logprobs
+      renamed_on_chat: {max_tokens: max_completion_tokens, user: ~}
+      efforts: [none, low, high]
+      default_effort: none
+      input_window: 272000
+      output_window: "128000"
+"""
+
+
+def test_every_capability_of_an_entry_is_read(load: Load) -> None:
+    found = the(load(CAPABILITIES), "a").capabilities
+
+    assert found == Override(
+        apis=frozenset({"responses", "chat"}),
+        streaming=False,
+        reasoning=True,
+        tools_with_effort_on_chat=True,
+        tools_without_effort_on_chat=False,
+        refused_on_chat=frozenset({"temperature", "top_p"}),
+        refused=frozenset(),
+        taken_at_none=frozenset({"top_p", "logprobs"}),
+        renamed_on_chat={"max_tokens": "max_completion_tokens"},
+        efforts=("none", "low", "high"),
+        default_effort="none",
+        input_window=272_000,
+        output_window=128_000,
+    )
+    assert found is not None
+    assert found.told.keys() == OVERRIDES.keys()
+
+
+@pytest.mark.parametrize("written", ["", "~", "{}"])
+def test_capabilities_that_say_nothing_are_none(load: Load, written: str) -> None:
+    assert the(load(f"a:\n  capabilities: {written}\n"), "a").capabilities is None
+
+
+def test_a_capability_without_a_value_leaves_the_table_s(load: Load) -> None:
+    found = the(load("a: {capabilities: {streaming: , input_window: ~, default_effort: '${NONE:-}'}}\n"), "a")
+
+    assert found.capabilities == Override()
+
+
+@pytest.mark.parametrize("name", ["apis", "refused", "refused_on_chat", "taken_at_none", "efforts", "renamed_on_chat"])
+def test_a_list_of_capabilities_without_a_value_leaves_the_table_s(load: Load, name: str) -> None:
+    assert the(load(f"a:\n  capabilities:\n    streaming: true\n    {name}:\n"), "a").capabilities == Override(
+        streaming=True
+    )
+
+
+def test_capabilities_stand_in_the_flat_form_as_in_any_other(load: Load) -> None:
+    registry = load(FLAT + "  capabilities: {apis: [messages], streaming: false}\n")
+
+    assert the(registry, "claude").capabilities == Override(apis=frozenset({"messages"}), streaming=False)
+    assert the(registry, "gpt-high").capabilities is None
+
+
+def test_merged_capabilities_give_way_as_a_whole_to_those_of_the_entry(load: Load) -> None:
+    registry = load(
+        "x-d: &d {capabilities: {apis: [chat], streaming: false}}\n"
+        "models:\n  a: {<<: *d}\n  b: {<<: *d, capabilities: {apis: [responses]}}\n"
+    )
+
+    assert [spec.capabilities for spec in registry] == [
+        Override(apis=frozenset({"chat"}), streaming=False),
+        Override(apis=frozenset({"responses"})),
+    ]
+
+
+FLAGS = [name for name, kind in OVERRIDES.items() if kind == "flag"]
+NUMBERS = [name for name, kind in OVERRIDES.items() if kind == "number"]
+LISTS = [name for name, kind in OVERRIDES.items() if kind in ("names", "modes")]
+"""Fields by what they hold; one that is new is tried without a line here."""
+ALLOWED = f"allowed: {', '.join(sorted(OVERRIDES))}"
+
+
+def in_entry(line: str) -> str:
+    """A file whose fifth line is this one, among the capabilities of the model ``a``."""
+    return f"models:\n  - alias: a\n    capabilities:\n      default_effort: low\n      {line}\n"
+
+
+WRONG = {
+    **{
+        f"{name} {value}": (f"{name}: {value}", f".{name}: must be true or false (got {value!r})")
+        for name in FLAGS
+        for value in ("yes", "1", "on")
+    },
+    **{
+        f"{name} {value}": (f"{name}: {value}", f".{name}: must be a whole number of at least 1 (got {value!r})")
+        for name in NUMBERS
+        for value in ("0", "-1", "272k", "272_000", "1.5", "1" * 10)
+    },
+    **{f"{name} as a mapping": (f"{name}: {{x: y}}", f".{name}: must be a single value") for name in LISTS},
+    **{f"a list in {name}": (f"{name}: [[x]]", f".{name}[0]: must be a single value") for name in LISTS},
+    **{f"{name} as a list": (f"{name}: [true]", f".{name}: must be a single value") for name in (*FLAGS, *NUMBERS)},
+    "no mode": ("apis: [chat, talk]", ".apis: 'talk' is not a mode; use chat, responses or messages"),
+    "no mode in text": ("apis: chat, Chat", ".apis: 'Chat' is not a mode; use chat, responses or messages"),
+    "renames as a list": ("renamed_on_chat: [max_tokens]", ".renamed_on_chat: must be a mapping (name: value)"),
+    "rename to a list": ("renamed_on_chat: {a: [b]}", ".renamed_on_chat.a: must be a single value"),
+    "field": ("stremaing: true", f": unknown field 'stremaing'; did you mean 'streaming'? {ALLOWED}"),
+    "field of the table": ("family: gpt-5", f": unknown field 'family'; {ALLOWED}"),
+    "twice": ("default_effort: high", ".default_effort: is given twice; first on line 4"),
+    "variable": (
+        "efforts: [low, '${EFFORT}']",
+        ".efforts[1]: the variable EFFORT is not set; set it, or write ${EFFORT:-} to go without",
+    ),
+}
+
+
+@pytest.mark.parametrize(("line", "says"), WRONG.values(), ids=WRONG)
+def test_a_mistake_in_capabilities_is_reported_with_line_and_field(load: Load, line: str, says: str) -> None:
+    assert problems(load, in_entry(line)) == [f"models.yaml:5: models[0].capabilities{says}"]
+
+
+@pytest.mark.parametrize("written", ["text", "[apis]", "true"])
+def test_capabilities_that_are_no_mapping_are_reported(load: Load, written: str) -> None:
+    assert problems(load, f"a:\n  capabilities: {written}\n") == [
+        "models.yaml:2: a.capabilities: must be a mapping (name: value)"
+    ]
+
+
+@pytest.mark.parametrize("written", ["[]", "[~]"])
+def test_a_model_without_any_api_is_reported(load: Load, written: str) -> None:
+    assert [line.partition(": ")[0] for line in problems(load, in_entry(f"apis: {written}"))] == ["models.yaml:5"]
+
+
+def test_each_item_of_a_list_is_reported_on_its_own_line(load: Load) -> None:
+    text = "a:\n  capabilities:\n    apis:\n      - chat\n      - talk\n    efforts:\n      - low\n      - [high]\n"
+
+    assert [line.partition(": ")[0] for line in problems(load, text)] == ["models.yaml:5", "models.yaml:8"]
+
+
+def test_mistakes_of_several_entries_and_fields_are_reported_at_once(load: Load) -> None:
+    text = "a: {capabilities: {apis: [x], streaming: y}, mode: z}\nb:\n  capabilities: {input_window: w}\n"
+    found = sorted(line.split(": ")[0] + " " + line.split(": ")[1] for line in problems(load, text))
+
+    assert found == [
+        "models.yaml:1 a.capabilities.apis",
+        "models.yaml:1 a.capabilities.streaming",
+        "models.yaml:1 a.mode",
+        "models.yaml:3 b.capabilities.input_window",
+    ]
 
 
 # --- looking things up
@@ -559,3 +926,119 @@ def test_what_is_no_plain_url_is_refused(url: str) -> None:
 def test_a_key_that_would_not_survive_a_header_is_refused(key: str) -> None:
     with pytest.raises(ValidationError):
         EndpointSettings(api_key=SecretStr(key))
+
+
+# --- values of variables
+
+VALUE = "zq"
+"""What a variable holds that no sentence may repeat; no word of ours has it."""
+
+REFERENCES = {
+    "mode": ("a: {mode: '${V}'}\n", "'${V}' is not a mode; use chat, responses or messages"),
+    "backend": ("a: {backend: '${V}'}\n", "'${V}' is not a backend; use azure or anthropic"),
+    "max_tokens": ("a: {max_tokens: '1${V}'}\n", "must be a whole number of at least 1 (got '1${V}')"),
+    "chain": ("a: {chain: ['${V} x']}\n", "'${V} x' is not a hop; write endpoint or endpoint/mode"),
+    "mode of a hop": ("a: {chain: ['azure/${V}']}\n", "hop 'azure/${V}': '${V}' is not a mode"),
+    "text of hops": ("a: {chain: 'azure, azure/${V}'}\n", "'azure, azure/${V}' is not a hop"),
+    "base model": ("a: {base_model: 'azure/${V}'}\n", "'azure/${V}' holds a gateway's prefix; write the model's own"),
+    "whole base model": ("a: {base_model: '${G}'}\n", "'${G}' stands for a value that does not fit here"),
+    "flag": ("a: {capabilities: {streaming: '${V}'}}\n", "must be true or false (got '${V}')"),
+    "API": ("a: {capabilities: {apis: [chat, '${V}']}}\n", "'${V}' is not a mode"),
+    "default effort": (
+        "a: {capabilities: {efforts: [low, '${G}'], default_effort: '${V}'}}\n",
+        "'${V}' is none of efforts (low, ${G})",
+    ),
+    "alias": ("models: {a: {alias: '${V}'}}\n", "'${V}' is not the name of its entry; leave it out"),
+    "two aliases": ("models: [{alias: '${V}'}, {alias: '${V}'}]\n", "'${V}' is given twice"),
+    "modes": ("endpoints: {azure: {modes: [chat, '${V}']}}\n", "'${V}' is not a mode"),
+    "kind": ("endpoints: {azure: {kind: '${V}'}}\n", "is of that kind and cannot be '${V}'"),
+    "default": ("a: {mode: '${UNSET:-chatt}'}\n", "'${UNSET:-chatt}' is not a mode"),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), REFERENCES.values(), ids=REFERENCES)
+def test_a_problem_shows_the_reference_and_not_the_value_of_the_variable(load: Load, text: str, says: str) -> None:
+    found = problems(load, text, {"V": f"{VALUE}-{VALUE}", "G": f"azure/{VALUE}"})
+
+    assert len(found) == 1
+    assert says in found[0]
+    assert VALUE not in found[0]
+
+
+def test_a_problem_of_a_url_from_a_variable_is_told_as_any_other(load: Load) -> None:
+    assert problems(load, "a: {backend: azure, base_url: '${URL}'}\n", {"URL": "ftp://x"}) == [
+        "models.yaml:1: a.base_url: must be a URL with a host that starts with http:// or https://"
+    ]
+
+
+# --- capabilities that contradict themselves
+
+
+@pytest.mark.parametrize("written", ["[]", "[~]", "','"])
+@pytest.mark.parametrize("name", ["apis", "efforts"])
+def test_a_list_that_would_leave_no_call_is_refused(load: Load, name: str, written: str) -> None:
+    assert problems(load, f"a:\n  capabilities:\n    {name}: {written}\n") == [
+        f"models.yaml:3: a.capabilities.{name}: lists nothing; name at least one, or leave it out"
+    ]
+
+
+@pytest.mark.parametrize("name", ["refused", "refused_on_chat", "taken_at_none"])
+def test_a_list_of_no_parameters_is_a_word_of_its_own(load: Load, name: str) -> None:
+    found = the(load(f"a: {{capabilities: {{{name}: []}}}}\n"), "a").capabilities
+
+    assert found is not None
+    assert found.told == {name: frozenset()}
+
+
+def test_a_default_effort_that_is_none_of_the_efforts_is_refused(load: Load) -> None:
+    assert problems(load, "a:\n  capabilities:\n    default_effort: high\n    efforts: [none, low]\n") == [
+        "models.yaml:3: a.capabilities.default_effort: 'high' is none of efforts (none, low)"
+    ]
+
+
+# --- values that nobody knows
+
+
+@pytest.mark.parametrize(
+    ("field", "annotation"),
+    [
+        ("reasoning_effort", ReasoningEffort),
+        ("summary_level", Reasoning.model_fields["summary"].annotation),
+        ("verbosity_level", ResponseTextConfig.model_fields["verbosity"].annotation),
+        ("truncation_strategy", Response.model_fields["truncation"].annotation),
+    ],
+)
+def test_no_value_that_the_sdk_knows_is_doubted(load: Load, field: str, annotation: object) -> None:
+    known = [value for part in get_args(annotation) for value in get_args(part)]
+
+    assert known
+    assert load("".join(f"m-{value}: {{{field}: {value}}}\n" for value in known)).doubts == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (
+            "reasoning_effort: hihg",
+            "'hihg' is sent as it is, but not known; did you mean 'high'? known: none, minimal, ",
+        ),
+        ("summary_level: verbose", "'verbose' is sent as it is, but not known; known: auto, concise, detailed"),
+        (
+            "verbosity_level: meduim",
+            "'meduim' is sent as it is, but not known; did you mean 'medium'? known: low, medi",
+        ),
+        ("truncation_strategy: '${V}'", "'${V}' is sent as it is, but not known; known: auto, disabled"),
+    ],
+)
+def test_a_default_that_nobody_knows_is_doubted_and_kept(load: Load, line: str, says: str) -> None:
+    registry = load(f"models:\n  - alias: a\n    {line}\n", {"V": VALUE})
+    field = line.partition(":")[0]
+    (doubt,) = registry.doubts
+
+    assert doubt[doubt.index("models.yaml") :].startswith(f"models.yaml:3: models[0].{field}: {says}")
+    assert getattr(the(registry, "a"), field) == (VALUE if "V" in line else line.partition(": ")[2])
+    assert VALUE not in doubt
+
+
+def test_an_effort_that_the_entry_says_the_model_takes_is_not_doubted(load: Load) -> None:
+    assert load("a: {reasoning_effort: turbo, capabilities: {efforts: [low, turbo]}}\n").doubts == ()

@@ -277,11 +277,12 @@ def test_an_objection_names_every_api_that_there_is() -> None:
         # the mode of a hop is a wish of the chain, which other hops may grant
         (replace(PLAIN, hop_mode="chat", capability=CODEX), None),
         (replace(PLAIN, capability=CODEX), None),
-        # what an endpoint has shown does not stand against an explicit mode
-        (replace(PLAIN, call_mode="chat", learned=taught("chat", "capability")), None),
+        # what the endpoint itself has said is certain; that a deployment was not found is not
+        (replace(PLAIN, call_mode="chat", learned=taught("chat", "capability")), "and the call sets the mode to Chat"),
+        (replace(PLAIN, call_mode="chat", learned=taught("chat", "deployment")), None),
     ],
 )
-def test_only_an_explicit_mode_that_the_table_excludes_is_a_conflict(asked: Question, said: str | None) -> None:
+def test_an_explicit_mode_that_is_certain_to_be_refused_is_a_conflict(asked: Question, said: str | None) -> None:
     found = conflict(asked, choose(asked))
 
     assert (found is None) == (said is None)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from chatsheet_llm.capabilities import capability_of, parse_name
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.proxy_config import RULES, check
-from chatsheet_llm.proxy_config.routing import is_routed_by_name, model_of, need_of
+from chatsheet_llm.proxy_config.routing import ROUTED_BY_NAME, is_routed_by_name, model_of, need_of
 
 FILES = sorted((Path(__file__).parent / "proxy_configs").glob("*.yaml"))
 CLEAN = [path for path in FILES if path.stem.startswith("clean_")]
@@ -59,9 +60,9 @@ def test_every_rule_has_a_file_with_its_defect() -> None:
 def test_a_finding_says_where_why_and_what_to_do(path: Path) -> None:
     (finding,) = check(path)
 
-    assert re.match(r"(model_list\[\d+\]|general_settings|environment_variables)\.\w+", finding.where)
+    assert re.match(r"(model_list\[\d+\]|(general|router)_settings|environment_variables)\.\w+", finding.where)
     assert len(finding.reason) > 40
-    assert finding.fix.startswith(("write ", "end ", "add "))
+    assert finding.fix.startswith(("write ", "end "))
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,7 @@ def test_a_finding_says_where_why_and_what_to_do(path: Path) -> None:
         ("azure_text_for_a_responses_model", "azure/responses/gpt-5-codex"),
         ("azure_text_for_a_chat_model", "azure/gpt-4o-mini"),
         ("azure_text_for_a_named_base_model", "azure/responses/codex-prod"),
+        ("azure_text_for_every_deployment", "azure/*"),
         ("base_model_alone", "azure/responses/codex-prod"),
         ("base_model_alone_of_an_openai_server", "openai/responses/codex-prod"),
         ("mode_leaks_from_the_prefix", "azure/responses/smart-prod"),
@@ -79,11 +81,74 @@ def test_the_fix_of_a_wrong_route_is_a_model_string_that_has_no_finding(name: st
     path = next(path for path in DEFECTS if path.stem == name)
     (finding,) = check(path)
     text = path.read_text(encoding="utf-8")
-    mended = re.sub(r"model: (azure_text|azure|openai)/\S*.*", f"model: {fix}", text, count=1)
+    mended = re.sub(r"model: \"?(azure_text|azure|openai)/\S*.*", f'model: "{fix}"', text, count=1)
     mended = re.sub(r"\n +mode: responses.*", "", mended)
 
-    assert f"write model: {fix}" in finding.fix + " "
+    assert re.match(rf"write model: {re.escape(fix)}([ ,]|$)", finding.fix)
+    assert "responses/*" not in finding.fix
     assert check(written(mended)) == ()
+
+
+@pytest.mark.parametrize(
+    ("alias", "deployment"),
+    [
+        ("curie-project", "gpt-5-codex-prod"),
+        ("ada-team-bot", "prod"),
+        ("instruct-gpt5", "gpt5"),
+        ("our-instruct", "prod"),
+        ("nada", "my-ada"),
+        ("ada", "gpt-5-codex-prod"),
+        ("curie", "codex"),
+        ("davinci", "gpt-4o-instruct-like"),
+        ("text-ada-001", "o3-prod"),
+        ("text-davinci-003", "claude-prod"),
+        ("davinci-002-team", "prod"),
+        ("m", "ada-team"),
+    ],
+)
+def test_a_name_that_only_resembles_a_legacy_model_excuses_no_azure_text(
+    alias: str, deployment: str, written: Written
+) -> None:
+    found = check(written(entry(f"azure_text/{deployment}").replace("alias", alias)))
+
+    assert [finding.rule for finding in found] == ["azure_text"]
+
+
+@pytest.mark.parametrize(
+    ("alias", "deployment"),
+    [
+        ("text-ada-001", "prod"),
+        ("ada", "prod"),
+        ("Curie", "prod"),
+        ("gpt-3.5-turbo-instruct", "prod"),
+        ("gpt-35-turbo-instruct-0914", "prod-7"),
+        ("m", "davinci-002"),
+        ("m", "davinci"),
+        ("m", "davinci-*"),
+        ("m", "eu-davinci-002"),
+        ("m", "gpt-35-turbo-instruct-prod"),
+        ("m", "our-instruct"),
+    ],
+)
+def test_the_whole_name_of_a_legacy_model_excuses_azure_text(alias: str, deployment: str, written: Written) -> None:
+    assert check(written(entry(f"azure_text/{deployment}").replace("alias", alias))) == ()
+
+
+@pytest.mark.parametrize("base_model", ["azure/gpt-5-codex", "azure/curie-codex"])
+def test_the_base_model_beats_every_other_name_of_an_azure_text_entry(base_model: str, written: Written) -> None:
+    found = check(written(entry("azure_text/davinci-002", base_model=base_model)))
+
+    assert [finding.rule for finding in found] == ["azure_text"]
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("url", "general_settings.database_url, line 12"), ("variable", "line 13")]
+)
+def test_an_empty_url_of_a_database_is_told_with_its_line(name: str, place: str) -> None:
+    path = next(path for path in DEFECTS if path.stem == f"store_model_in_db_with_an_empty_{name}")
+    (finding,) = check(path)
+
+    assert place in finding.reason
 
 
 def test_the_two_reasons_of_base_model_are_told_apart() -> None:
@@ -187,6 +252,17 @@ def test_a_mapping_that_merges_itself_is_told_with_its_line(written: Written) ->
 )
 def test_the_need_of_a_model(model: str | None, need: str | None) -> None:
     assert need_of(model) == need
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name in frozenset().union(*ROUTED_BY_NAME.values()) if parse_name(name))
+)
+def test_a_name_that_litellm_takes_for_a_responses_model_is_one_in_our_table_too(name: str) -> None:
+    """Or the checker calls one thing wrong and dispatch does another."""
+    row = capability_of(name)
+
+    assert row is not None
+    assert row.apis == {"responses"}
 
 
 @pytest.mark.parametrize(

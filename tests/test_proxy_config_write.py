@@ -63,6 +63,7 @@ ALL = """
       - {alias: claude, base_model: claude-sonnet-4-5, chain: [anthropic_foundry, anthropic]}
       - {alias: sonnet, base_model: claude-sonnet-4-5, chain: [anthropic]}
       - {alias: pro, api_model: o1-pro, chain: [openai]}
+      - {alias: smart, base_model: gpt-5.4, mode: chat}
       - {alias: nowhere, chain: [litellm]}
       - {alias: "*"}
     """
@@ -105,14 +106,14 @@ def test_the_checker_finds_nothing_in_what_is_written(written: Written, tmp_path
     path = tmp_path / "proxy_config.yaml"
     path.write_text(written(ALL), encoding="utf-8")
 
-    assert len(entries(path.read_text(encoding="utf-8"))) == 6
+    assert len(entries(path.read_text(encoding="utf-8"))) == 7
     assert check(path) == ()
 
 
 def test_models_keep_the_order_of_the_file_and_two_runs_write_the_same(written: Written) -> None:
     text = written(ALL)
 
-    assert list(entries(text)) == ["gpt-5-codex", "gpt-5", "coder", "claude", "sonnet", "pro"]
+    assert list(entries(text)) == ["gpt-5-codex", "gpt-5", "coder", "claude", "sonnet", "o1-pro", "smart"]
     assert written(ALL) == text
 
 
@@ -144,6 +145,13 @@ def test_no_secret_is_written_and_every_variable_is_listed_on_top(written: Writt
         ("{alias: m, base_model: gpt-5, chain: [azure/responses, azure]}", "azure/m"),
         ("{alias: m, base_model: gpt-5, chain: [azure/chat, azure/responses]}", "azure/m"),
         ("{alias: m, base_model: gpt-5, mode: chat, chain: [azure/responses, azure/chat]}", "azure/m"),
+        ("{alias: m, base_model: gpt-5.4, mode: chat}", "azure/m"),
+        ("{alias: m, base_model: gpt-5.6, mode: chat}", "azure/m"),
+        ("{alias: m, base_model: gpt-5.4, mode: chat, chain: [openai]}", "openai/m"),
+        ("{alias: m, base_model: gpt-5.4, chain: [litellm/chat, azure/chat]}", "azure/m"),
+        ("{alias: m, base_model: gpt-5.4, chain: [litellm/chat, azure/responses, azure/chat]}", "azure/responses/m"),
+        ("{alias: m, base_model: gpt-5.4, chain: [litellm/chat, azure]}", "azure/responses/m"),
+        ("{alias: m, base_model: gpt-5.4, mode: chat, deployments: {azure: gpt-5.4-prod}}", "azure/gpt-5.4-prod"),
         ("{alias: m, base_model: gpt-5, chain: [openai]}", "openai/m"),
         ("{alias: m, base_model: o1-pro, chain: [openai]}", "openai/responses/m"),
         ("{alias: m, base_model: claude-sonnet-4-5, chain: [anthropic]}", "anthropic/m"),
@@ -155,8 +163,44 @@ def test_the_model_string_reaches_the_api_that_the_model_has(model: str, string:
     assert params(written(f"models: [{model}]"))["model"] == string
 
 
-def test_mode_is_never_written(written: Written) -> None:
-    assert all("mode" not in entry.get("model_info", {}) for entry in entries(written(ALL)).values())
+def test_mode_is_written_for_nobody_but_who_stays_on_chat_against_the_rule(written: Written) -> None:
+    """Only ``mode: responses`` leaks, and ``--check`` takes ``mode: chat`` for the author's word."""
+    text = written(
+        """
+        models:
+          - {alias: one, base_model: gpt-5.4, mode: chat}
+          - {alias: two, base_model: gpt-5.4, chain: [azure/chat]}
+          - {alias: three, base_model: gpt-5.4}
+          - {alias: four, base_model: gpt-5, mode: chat}
+          - {alias: five, base_model: gpt-5, mode: responses}
+          - {alias: six, base_model: gpt-5-codex, mode: responses}
+        """
+    )
+    modes = {name: entry["model_info"].get("mode") for name, entry in entries(text).items()}
+
+    assert modes == {"one": "chat", "two": "chat", "three": None, "four": None, "five": None, "six": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("gpt-5.4", "moves chat calls with function tools to Responses by the name 'gpt-5.4'"),
+        ("gpt-5.4-prod", "moves chat calls with function tools to Responses by the name 'gpt-5.4-prod'"),
+        ("gpt-5-codex", "moves all chat calls to Responses by the name 'gpt-5-codex'"),
+        ("prod54", ""),
+    ],
+)
+@pytest.mark.parametrize("endpoint", ["azure", "openai"])
+def test_a_name_that_litellm_moves_although_chat_is_asked_for_has_a_remark(
+    endpoint: str, name: str, says: str, written: Written
+) -> None:
+    entry = f"alias: m, base_model: gpt-5.4, deployments: {{{endpoint}: {name}}}"
+    opted = written(f"models: [{{{entry}, chain: [litellm, {endpoint}/chat]}}]")
+    left = written(f"models: [{{{entry}, chain: [litellm, {endpoint}]}}]")
+
+    assert comments(opted).count("Chat is asked for, but LiteLLM moves") == bool(says)
+    assert says in comments(opted)
+    assert "Chat is asked for" not in comments(left)
 
 
 @pytest.mark.parametrize(
@@ -250,6 +294,10 @@ def test_the_deployment_of_an_endpoint_and_the_name_for_all_others_are_used(writ
         ("[azure-us]", "'m' is left out: endpoint 'azure-us' is half configured (it has base_url); set CHATSHEET_"),
         ("[anthropic]", "'m' is left out: endpoint 'anthropic' does not have gpt-5-codex"),
         ("[chat-only]", "'m' is left out: endpoint 'chat-only' may be asked only in chat, which gpt-5-codex does not"),
+        (
+            "[azure], mode: chat",
+            "'m' is left out: endpoint 'azure' may be asked only in chat, which gpt-5-codex does not",
+        ),
     ],
 )
 def test_a_model_that_no_direct_endpoint_has_is_a_comment_with_the_reason(
@@ -266,6 +314,40 @@ def test_a_model_that_no_direct_endpoint_has_is_a_comment_with_the_reason(
 
     assert list(entries(text)) == ["gpt-5"]
     assert says in comments(text)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "base_model: gpt-4, mode: responses",
+        "base_model: gpt-4, chain: [litellm, azure/responses]",
+        "base_model: gpt-5, mode: responses, capabilities: {apis: [chat]}",
+        "base_model: claude-sonnet-4-5, mode: responses, deployments: {azure: claude-x}",
+    ],
+)
+def test_a_model_without_responses_that_is_asked_for_it_is_a_comment_with_the_reason(
+    told: str, written: Written
+) -> None:
+    text = written(f"models: [{{alias: m, {told}}}, {{alias: gpt-5}}]")
+
+    assert list(entries(text)) == ["gpt-5"]
+    assert "'m' is left out: endpoint 'azure' may be asked only in responses, which " in comments(text)
+
+
+@pytest.mark.parametrize(
+    ("model", "string"),
+    [
+        ("{alias: m, base_model: gpt-4}", "azure/m"),
+        ("{alias: m, base_model: gpt-4, chain: [azure/responses, azure/chat]}", "azure/m"),
+        ("{alias: m, mode: responses}", "azure/responses/m"),
+        (
+            "{alias: m, base_model: gpt-4, mode: responses, capabilities: {apis: [chat, responses]}}",
+            "azure/responses/m",
+        ),
+    ],
+)
+def test_a_model_that_may_have_responses_is_written(model: str, string: str, written: Written) -> None:
+    assert params(written(f"models: [{model}]"))["model"] == string
 
 
 def test_a_proxy_that_is_not_configured_yet_is_no_reason(written: Written) -> None:
@@ -288,6 +370,10 @@ def test_the_entry_for_every_other_name_is_a_comment(written: Written) -> None:
         ("models: [{alias: m, chain: [litellm]}]", "model 'm' cannot be written: its chain has only the proxy itself"),
         ("models: [{alias: openai/gpt-5}]", r"models.yaml:1: model 'openai/gpt-5' has a '/' in its alias: .*404"),
         ("models: [{alias: 'gpt-*'}]", r"model 'gpt-\*' has a '\*' in its alias: .* wildcard"),
+        (
+            "models: [{alias: m, api_model: openai/gpt-5}]",
+            r":1: model 'm' is 'openai/gpt-5' at 'litellm', with a '/': .*404.*\(deployments: {litellm: NAME}\)",
+        ),
     ],
 )
 def test_what_cannot_be_served_is_refused_with_the_reason(models: str, says: str, written: Written) -> None:

@@ -17,7 +17,7 @@ class ModelName:
 
 # `gpt-35` is how Azure spells 3.5; a snapshot is a date (2025-08-07), its old short form (0613), or `latest`.
 _NAME = re.compile(
-    r"(?P<series>gpt-|o)(?P<major>35|\d)(?:\.(?P<minor>\d{1,2}))?(?P<omni>o?)"
+    r"(?P<series>gpt-|o)(?P<major>35|1?\d)(?:\.(?P<minor>\d{1,2}))?(?P<omni>o?)"
     r"(?P<variant>(?:-[a-z0-9]*[a-z][a-z0-9]*)*?)"
     r"(?:-(?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|latest))?"
 )

@@ -30,8 +30,9 @@ class Capability:
     sent; effort ``none`` works with tools wherever ``efforts`` has it.  ``refused_on_chat`` parameters are refused
     there, ``refused`` ones by every API; ``taken_at_none`` of them are taken while the model does not reason.
     ``renamed_on_chat`` says what to send instead.  An empty set means that no refusal is known.  ``efforts``,
-    ``default_effort`` and the windows (tokens) are None where unknown.  The fields of ``said`` a model entry sets in
-    place of the table; it stands at ``said_in``.
+    ``default_effort`` and the windows (tokens) are None where unknown.  ``sources`` are those of fields that were read
+    elsewhere than the row's APIs.  The fields of ``said`` a model entry sets in place of the table; it stands at
+    ``said_in``.
     """
 
     family: str
@@ -52,6 +53,7 @@ class Capability:
     input_window: int | None = None
     output_window: int | None = None
     note: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
     said: frozenset[str] = frozenset()
     said_in: str = ""
 
@@ -68,7 +70,10 @@ class Capability:
 
     def told(self, *names: str) -> str:
         """Where these fields were read, for people: ``ms-reasoning, 2026-03``, or file and line of a model entry."""
-        return self.said_in if not self.said.isdisjoint(names) or not self.source else f"{self.source}, {self.date}"
+        if not self.said.isdisjoint(names) or not self.source:
+            return self.said_in
+        row = f"{self.source}, {self.date}"
+        return "; ".join(dict.fromkeys(self.sources.get(name, row) for name in names)) or row
 
 
 @dataclass(frozen=True, slots=True)

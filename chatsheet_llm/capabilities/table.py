@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypedDict
 
 from chatsheet_llm.capabilities.row import Capability
@@ -24,12 +25,25 @@ _REASONING_ON_CHAT = frozenset(
     }
 )
 _SAMPLING = frozenset({"temperature", "top_p", "top_logprobs"})
-"""Refused on Responses too (software-agent-sdk#1837, gpt-5.2 and gpt-5.2-codex; openai's limitations of reasoning)."""
+"""Refused on Responses too: gpt-5.2 and gpt-5.2-codex; openai's limitations of reasoning."""
 _AT_NONE = frozenset({"temperature", "top_p", "logprobs", "top_logprobs"})
-"""Taken by gpt-5.1 and later while they do not reason (vercel/ai#10932)."""
+"""Taken by gpt-5.1 and later while they do not reason."""
 _PARALLEL = frozenset({"parallel_tool_calls"})
 _MODELS = "ms-models"
 _REASONS = "ms-reasoning"
+_ELSEWHERE: Mapping[str, str] = {
+    "reasoning": f"{_REASONS}, 2026-03",
+    "streaming": f"{_REASONS}, 2026-03",
+    "efforts": f"{_REASONS}, 2026-03",
+    "default_effort": "vercel/ai#10932, 2025",
+    "refused_on_chat": f"{_REASONS}, 2026-03",
+    "renamed_on_chat": f"{_REASONS}, 2026-03",
+    "refused": "software-agent-sdk#1837, 2026",
+    "taken_at_none": "vercel/ai#10932, 2025",
+    "input_window": f"{_MODELS}, 2026-06-11",
+    "output_window": f"{_MODELS}, 2026-06-11",
+}
+"""Where a reasoning model's fields were read that do not come from the row's own source."""
 
 
 def _thinks(
@@ -47,6 +61,7 @@ def _thinks(
     refused: frozenset[str] = frozenset(),
     at_none: bool = False,
     default_effort: str | None = None,
+    sources: Mapping[str, str] | None = None,
     note: str = "",
 ) -> Capability:
     """A row of a reasoning model: they refuse sampling parameters, and on chat they rename ``max_tokens``."""
@@ -69,6 +84,11 @@ def _thinks(
         input_window=windows[0] if windows else None,
         output_window=windows[1] if windows else None,
         note=note,
+        sources={
+            **_ELSEWHERE,
+            **({"refused": f"{_ELSEWHERE['refused']}; {_REASONS}, 2026-03"} if refused else {}),
+            **(sources or {}),
+        },
     )
 
 
@@ -87,6 +107,7 @@ class _By5_4(TypedDict):
     with_effort: bool
     at_none: bool
     default_effort: str
+    sources: Mapping[str, str]
 
 
 class _By5_6(TypedDict):
@@ -95,11 +116,29 @@ class _By5_6(TypedDict):
     and_later: bool
     with_effort: bool
     without_effort: bool
+    sources: Mapping[str, str]
 
 
-_BY_5_4 = _By5_4(source="pipecat#4043", date="2026", with_effort=False, at_none=True, default_effort="none")
+_SINCE_5_4 = {"efforts": "meerkat-core's notes on OpenAI's API, 2026"}
+_BY_5_4 = _By5_4(
+    source=_MODELS,
+    date="2026-06-11",
+    with_effort=False,
+    at_none=True,
+    default_effort="none",
+    sources={
+        **_SINCE_5_4,
+        "tools_with_effort_on_chat": "pipecat#4043, 2026",
+        "tools_without_effort_on_chat": "pipecat#4043, 2026",
+    },
+)
 _BY_5_6 = _By5_6(
-    source="litellm#34569, oh-my-pi#11052", date="2026", and_later=True, with_effort=False, without_effort=False
+    source="litellm#34569, oh-my-pi#11052",
+    date="2026",
+    and_later=True,
+    with_effort=False,
+    without_effort=False,
+    sources=_SINCE_5_4,
 )
 
 CAPABILITIES: tuple[Capability, ...] = (
@@ -112,6 +151,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     ),
     _thinks("codex-mini", _RESPONSES, None, None),
     _thinks("gpt-5-pro", _RESPONSES, "high", _GPT5, streaming=False, refused=_PARALLEL),
+    _thinks("gpt-5.2-pro", _RESPONSES, None, _GPT5, source="litellm's cost map", date="2026-11"),
     _thinks("gpt-5.4-pro", _RESPONSES, None, _LARGE, source=_MODELS, date="2026-06-11", and_later=True),
     _thinks("o3-pro", _RESPONSES, _LOW, _O, streaming=False, refused=_PARALLEL, note="background mode is advised"),
     _thinks("o1-pro", _RESPONSES, _LOW, _O, refused=_PARALLEL, note="chat was not verified"),
@@ -122,11 +162,25 @@ CAPABILITIES: tuple[Capability, ...] = (
     _thinks("gpt-5", _BOTH, _MINIMAL, _GPT5),
     _thinks("gpt-5-mini", _BOTH, _MINIMAL, _GPT5),
     _thinks("gpt-5-nano", _BOTH, _MINIMAL, _GPT5),
-    _thinks("gpt-5.1", _BOTH, _NONE, _GPT5, and_later=True, at_none=True, default_effort="none"),
+    _thinks("gpt-5.1", _BOTH, _NONE, _GPT5, at_none=True, default_effort="none"),
+    # Later ones take xhigh too, by some reports; which efforts each takes was not found written.
+    _thinks(
+        "gpt-5.2",
+        _BOTH,
+        None,
+        _GPT5,
+        source=_MODELS,
+        date="2026-06-11",
+        and_later=True,
+        at_none=True,
+        default_effort="none",
+    ),
     _thinks("gpt-5.4", _BOTH, _XHIGH, _LARGE, and_later=True, **_BY_5_4),
     _thinks("gpt-5.4-mini", _BOTH, _XHIGH, _GPT5, and_later=True, **_BY_5_4),
     _thinks("gpt-5.4-nano", _BOTH, _XHIGH, _GPT5, and_later=True, **_BY_5_4),
     _thinks("gpt-5.6", _BOTH, _XHIGH, None, **_BY_5_6),
+    _thinks("gpt-5.6-mini", _BOTH, _XHIGH, None, **_BY_5_6),
+    _thinks("gpt-5.6-nano", _BOTH, _XHIGH, None, **_BY_5_6),
     _thinks("gpt-5.6-sol", _BOTH, _XHIGH, None, **_BY_5_6),
     _thinks("gpt-5.6-terra", _BOTH, _XHIGH, None, **_BY_5_6),
     _thinks("gpt-5.6-luna", _BOTH, _XHIGH, None, **_BY_5_6),

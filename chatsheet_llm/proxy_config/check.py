@@ -18,15 +18,18 @@ from chatsheet_llm.proxy_config.routing import API_VERSION, is_routed_by_name, m
 _Found = tuple[Value, str, str]
 """Where, why, and what to do."""
 
-_LEGACY: Final = re.compile(r"instruct|davinci|babbage|curie|(^|[-_])ada([-_]|$)", re.IGNORECASE)
-"""Names of the models that the legacy completions API has."""
+_DATED: Final = r"gpt-3\.?5-turbo-instruct(?:-\d{4})?|(?:text-|code-)?(?:ada|babbage|curie|davinci)-\d{3}"
+_LEGACY: Final = re.compile(rf"{_DATED}|ada|babbage|curie|davinci", re.IGNORECASE)
+"""Whole names of the models that the legacy completions API has."""
+_LEGACY_WITHIN: Final = re.compile(rf"(?:^|[-_.])(?:{_DATED}|instruct)(?:[-_.]|$)", re.IGNORECASE)
+"""What says so within the name of a deployment."""
+_OTHER_WITHIN: Final = re.compile(r"gpt-?[4-9]|codex|claude|(?:^|[-_.])o[1-9](?:[-_.]|$)", re.IGNORECASE)
+"""What says within a name that it is of another model, whatever else stands there."""
 _V1_PATH: Final = re.compile(r"/openai/v1(/|\?|$)", re.IGNORECASE)
 _BRIDGED: Final = ("azure", "openai")
 """The providers whose chat calls LiteLLM can move to Responses."""
 _PUBLIC_KEYS: Final = frozenset({"sk-1234"})
 """Master keys that LiteLLM's documentation prints."""
-_DATABASE_PARTS: Final = ("DATABASE_HOST", "DATABASE_USERNAME", "DATABASE_NAME")
-"""What LiteLLM makes a database's URL of where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +72,17 @@ def _is_legacy(served: Served) -> bool:
         return True
     base = _base(served)
     if base is not None:
-        return bool(_LEGACY.search(base))
-    if is_named(served.deployment):
+        return _LEGACY.fullmatch(base) is not None
+    deployment = served.deployment.replace("*", "").strip("-_.")
+    if is_named(deployment) or _OTHER_WITHIN.search(deployment):
         return False
-    return bool(_LEGACY.search(served.deployment) or _LEGACY.search(served.alias))
+    return any((_LEGACY.fullmatch(deployment), _LEGACY_WITHIN.search(deployment), _LEGACY.fullmatch(served.alias)))
 
 
 def _instead_of_text(served: Served) -> str:
     chat, responses = f"azure/{served.deployment}", f"azure/responses/{served.deployment}"
+    if "*" in served.deployment:
+        return f"write model: {chat}, and for models that have only Responses an entry each, azure/responses/DEPLOYMENT"
     model = _base(served) or served.deployment
     need = need_of(model)
     if need == "only" or (need == "tools" and not is_routed_by_name("azure", served.deployment, need)):
@@ -97,6 +103,8 @@ def _base_model(file: ProxyFile) -> Iterator[_Found]:
             continue
         need = need_of(base)
         if need is None or is_routed_by_name(served.provider, served.deployment, need):
+            continue
+        if need == "tools" and served.mode is not None and served.mode.text == "chat":
             continue
         if need == "only":
             reason = (
@@ -156,22 +164,35 @@ def _model_name(file: ProxyFile) -> Iterator[_Found]:
                 f"GET /v1/models/{name.text} is 404, even with the slash as %2F, so clients that look the model up "
                 f"do not find it"
             )
-            yield name, reason, f"write model_name: {name.text.rpartition('/')[2] or 'a name without a slash'}"
+            yield name, reason, f"write model_name: {_without_slash(name.text)}"
+    for name in file.aliases:
+        if name.text is not None and "/" in name.text and "*" not in name.text:
+            reason = f"GET /v1/models/{name.text} is 404, so clients that look the model up do not find it"
+            fix = (
+                f"write an entry of model_list with model_name: {_without_slash(name.text)}; of the names of "
+                f"model_group_alias the proxy finds none, with or without a slash"
+            )
+            yield name, reason, fix
 
 
 def _store_model_in_db(file: ProxyFile) -> Iterator[_Found]:
     told, variable = file.general.get("store_model_in_db"), file.variables.get("STORE_MODEL_IN_DB")
-    if file.includes or "database_url" in file.general or "DATABASE_URL" in file.variables:
-        return
-    if all(name in file.variables for name in _DATABASE_PARTS):
+    url = file.general.get("database_url") or file.variables.get("DATABASE_URL")
+    if file.includes or (url is not None and url.text != ""):
         return
     for value in (told, variable):
         if value is not None and (value.is_true or (value is variable and (value.text or "").lower() == "true")):
-            reason = (
-                "models are to be stored in a database, and the file names none: without one the proxy starts, and "
-                "/model/new and /model/delete answer 500"
-            )
-            fix = "add general_settings.database_url: os.environ/DATABASE_URL, or leave store_model_in_db out"
+            if url is None:
+                reason = (
+                    "models are to be stored in a database, and the file has no URL of one: without it the proxy "
+                    "starts, and /model/new and /model/delete answer 500"
+                )
+            else:
+                reason = (
+                    f"models are to be stored in a database, and its URL is empty ({url.where}, line {url.line}): the "
+                    f"proxy does not start, or answers 500 to /model/new and /model/delete"
+                )
+            fix = "write general_settings.database_url: os.environ/DATABASE_URL, or leave store_model_in_db out"
             yield value, reason, fix
             return
 
@@ -212,6 +233,10 @@ def _is_on_chat(served: Served) -> bool:
     """Whether nothing but the deployment's name could move its chat calls; a mode from the environment might."""
     known = served.mode is None or served.mode.text is not None
     return served.provider in _BRIDGED and not served.to_responses and "*" not in served.deployment and known
+
+
+def _without_slash(name: str) -> str:
+    return name.rpartition("/")[2] or "a name without a slash"
 
 
 def _line(served: Served) -> int:

@@ -14,24 +14,27 @@ from chatsheet_llm.endpoints.base import Endpoint, build
 from chatsheet_llm.formats.responses_messages_sampling import is_claude
 from chatsheet_llm.known import Known, known_at
 from chatsheet_llm.models import ModelSpec
-from chatsheet_llm.proxy_config.routing import API_VERSION, is_routed_by_name, need_of
+from chatsheet_llm.proxy_config.naming import Asked, asked_of, hops_of
+from chatsheet_llm.proxy_config.routing import API_VERSION, Need, is_routed_by_name, need_of
 from chatsheet_llm.route import MODES, Mode
 from chatsheet_llm.settings import Settings
 from chatsheet_llm.variables import variable_of
 
 _REFERENCE: Final = "os.environ/"
+_MOVED: Final[Mapping[Need, str]] = {"only": "all chat calls", "tools": "chat calls with function tools"}
+"""What LiteLLM moves by a name, the most first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of ``model_list``.  ``params`` are its ``litellm_params``.
+    """One entry of ``model_list``.  ``params`` are its ``litellm_params``, ``info`` its ``model_info``.
 
     For whoever reads the file there are ``notes`` on the endpoint, and ``remarks`` on this entry.
     """
 
-    alias: str
+    asked: Asked
     params: Mapping[str, object]
-    base_model: str | None = None
+    info: Mapping[str, str]
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -69,12 +72,33 @@ class _Placed:
     def name(self) -> str:
         return self.known.deployment or ""
 
+    @property
+    def need(self) -> Need | None:
+        """Why chat calls belong on Responses."""
+        return need_of(self.known.base_model, self.known.capability)
+
+    @property
+    def stays_on_chat(self) -> bool:
+        """Whether it could go either way, and entry, chain or endpoint say Chat."""
+        return self.need == "tools" and self.modes == {"chat"}
+
     def path(self, provider: str) -> str:
         """The provider's name, with ``responses/`` where chat calls have to end on Responses."""
-        need = need_of(self.known.base_model, self.known.capability)
-        if need == "tools" and is_routed_by_name(provider, self.name, need):
+        need = self.need
+        if self.stays_on_chat or (need == "tools" and is_routed_by_name(provider, self.name, need)):
             need = None
         return f"{provider}/responses/{self.name}" if need or self.modes == {"responses"} else f"{provider}/{self.name}"
+
+    def remarks(self, provider: str) -> tuple[str, ...]:
+        """What LiteLLM does against the model string, for the name alone."""
+        if self.modes != {"chat"}:
+            return ()
+        return tuple(
+            f"Chat is asked for, but LiteLLM moves {calls} to Responses by the name {self.name!r}; a deployment under "
+            f"another name stays"
+            for need, calls in _MOVED.items()
+            if is_routed_by_name(provider, self.name, need)
+        )[:1]
 
     @property
     def is_kin(self) -> bool:
@@ -97,6 +121,7 @@ class _Target:
     params: Mapping[str, object]
     base_model: str | None
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def entry_of(spec: ModelSpec, settings: Settings) -> Entry | Omission:
@@ -126,21 +151,22 @@ def entry_of(spec: ModelSpec, settings: Settings) -> Entry | Omission:
         why = "; ".join(reasons) or f"its chain has only the proxy itself ({', '.join(asked)})"
         return Omission(spec.alias, why)
     (placed, target), *others = targets
-    remarks: tuple[str, ...] = ()
+    remarks = target.remarks
     if others:
         names = ", ".join(other.endpoint.name for other, _ in others)
-        remarks = (f"left out: {names}; LiteLLM shares the load between entries of one name, which is no fallback",)
+        remarks += (f"left out: {names}; LiteLLM shares the load between entries of one name, which is no fallback",)
     headers = _headers(placed)
     params = {**target.params, **({"extra_headers": headers} if headers else {})}
-    return Entry(spec.alias, params, target.base_model, (*target.notes, *_beside(placed.endpoint)), remarks)
+    info = {"base_model": target.base_model} if target.base_model is not None else {}
+    if placed.stays_on_chat:
+        info["mode"] = "chat"
+    return Entry(asked_of(spec, settings), params, info, (*target.notes, *_beside(placed.endpoint)), remarks)
 
 
 def _asked(spec: ModelSpec, settings: Settings) -> dict[str, frozenset[Mode]]:
     """The endpoints of a model's chain in order, each with the modes that its hops name: all where one names none."""
-    chains = settings.registry.chains
     found: dict[str, frozenset[Mode]] = {}
-    for hop in (hop for entry in spec.chain or settings.chain for hop in chains.get(entry, (entry,))):
-        name, _, told = hop.partition("/")
+    for name, told in hops_of(spec.chain or settings.chain, settings):
         modes = frozenset(mode for mode in MODES if told in ("", mode))
         found[name] = found.get(name, frozenset()) | modes
     return found
@@ -154,9 +180,20 @@ def _unfit(placed: _Placed, spec: ModelSpec) -> str | None:
         return f"endpoint {endpoint.name!r} does not have {known.base_model}"
     if not placed.modes:
         return f"endpoint {endpoint.name!r} may not be asked in the mode of the model or its hop"
-    if placed.modes == {"chat"} and need_of(known.base_model, known.capability) == "only":
-        return f"endpoint {endpoint.name!r} may be asked only in chat, which {known.name} does not speak"
+    for mode in placed.modes if len(placed.modes) == 1 else ():
+        if not _speaks(placed, mode):
+            return f"endpoint {endpoint.name!r} may be asked only in {mode}, which {known.name} does not speak"
     return None
+
+
+def _speaks(placed: _Placed, mode: Mode) -> bool:
+    """Whether nothing that is known of the model excludes a mode there, as dispatch has it."""
+    row = placed.known.capability
+    if mode == "chat":
+        return placed.need != "only"
+    if row is None or mode == "messages" or (row.apis == {"messages"} and placed.endpoint.kind != "azure"):
+        return True
+    return mode in row.apis
 
 
 def _azure(placed: _Placed) -> _Target | str:
@@ -178,7 +215,7 @@ def _azure(placed: _Placed) -> _Target | str:
         version = API_VERSION
     credential, more = _credential(placed)
     params = {"model": placed.path("azure"), "api_base": endpoint.resource, "api_version": version, **credential}
-    return _Target(params, placed.base_model("azure/"), (*notes, *more))
+    return _Target(params, placed.base_model("azure/"), (*notes, *more), placed.remarks("azure"))
 
 
 def _credential(placed: _Placed) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -194,9 +231,8 @@ def _credential(placed: _Placed) -> tuple[dict[str, str], tuple[str, ...]]:
 
 def _openai(placed: _Placed) -> _Target | str:
     base = {"api_base": placed.endpoint.url} if placed.endpoint.settings.base_url else {}
-    return _Target(
-        {"model": placed.path("openai"), **base, "api_key": placed.reference("api_key")}, placed.base_model()
-    )
+    params = {"model": placed.path("openai"), **base, "api_key": placed.reference("api_key")}
+    return _Target(params, placed.base_model(), remarks=placed.remarks("openai"))
 
 
 def _anthropic(placed: _Placed) -> _Target | str:

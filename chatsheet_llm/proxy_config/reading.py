@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -74,6 +74,8 @@ class ProxyFile:
     general: Mapping[str, Value] = field(default_factory=dict)
     variables: Mapping[str, Value] = field(default_factory=dict)
     includes: bool = False
+    aliases: tuple[Value, ...] = ()
+    """The names of the router's ``model_group_alias``, without those that it hides."""
 
 
 def read(path: Path) -> ProxyFile:
@@ -106,7 +108,20 @@ class _Reader(YamlFile):
                 served = [self.entry(item, f"model_list[{index}]") for index, item in enumerate(node.value)]
             elif node.tag != f"{_TAG}null":
                 self.fail(node, "model_list", "must be a list of models")
-        return ProxyFile(tuple(served), general, self.variables, "include" in top)
+        return ProxyFile(tuple(served), general, self.variables, "include" in top, tuple(self.aliases(top)))
+
+    def aliases(self, top: Pairs) -> Iterator[Value]:
+        where = "router_settings"
+        for part in (where, "model_group_alias"):
+            if part not in top or not isinstance(top[part][1], yaml.MappingNode):
+                return
+            where = part if part == where else f"{where}.{part}"
+            top = self.mapping(top[part][1], where)
+        for name, (key, value) in top.items():
+            hidden = self.mapping(value, where).get("hidden") if isinstance(value, yaml.MappingNode) else None
+            told = self.scalar(hidden[1], where) if hidden is not None else None
+            if told is None or not told.is_true:
+                yield Value(name, key.start_mark.line + 1, f"{where}.{name}")
 
     def entry(self, node: yaml.Node, where: str) -> Served:
         pairs = self.mapping(node, where)

@@ -57,11 +57,11 @@ def need_of(model: str | None, capability: Capability | None = None) -> Need | N
     ``capability`` is what is known beyond the table.
     """
     row = capability or capability_of(model)
-    if row is not None:
-        if not {"chat", "messages"} & row.apis:
-            return "only"
-        return None if row.tools_with_effort_on_chat and row.tools_without_effort_on_chat else "tools"
-    return "only" if model is not None and _undated(model) in _ALIKE else None
+    if row is None:
+        return None
+    if not {"chat", "messages"} & row.apis:
+        return "only"
+    return None if row.tools_with_effort_on_chat and row.tools_without_effort_on_chat else "tools"
 
 
 def is_routed_by_name(provider: str, deployment: str, need: Need) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import yaml
@@ -17,28 +17,25 @@ MASTER_KEY: Final = "LITELLM_MASTER_KEY"
 """The variable with the key that the proxy's own administrator uses."""
 AZURE_KEY: Final = "AZURE_OPENAI_API_KEY"
 """The variable whose key LiteLLM sends to every Azure resource that has no key of its own in the file."""
-_UNNAMEABLE: Final[Mapping[str, str]] = {
-    "/": "the proxy answers 404 to GET /v1/models/NAME for a name with a slash",
-    "*": "the proxy takes a star for a wildcard",
-}
 _WIDTH: Final = 110
 
 
 def proxy_config(settings: Settings) -> str:
     """Return the file: one entry a model, at the first endpoint of its chain that LiteLLM can ask.
 
+    An entry has the name that a client of these settings asks the proxy for; models that are the same there share one.
     Keys and header values are references to the variables that these settings read.  A model that no such endpoint has
-    is a comment with the reason; so is the entry ``*``.  Raises SettingsError where no model can be written, and for
-    aliases that a proxy cannot serve.
+    is a comment with the reason; so is the entry ``*``.  Raises SettingsError where no model can be written, for names
+    that a proxy cannot serve, and for one name of several things.
     """
     registry = settings.registry
     if not len(registry):
         raise SettingsError(f"{registry.name} names no model, so there is nothing to write; list the models there")
-    problems = [problem for spec in registry for problem in _problems(spec)]
-    if problems:
-        raise SettingsError("\n".join(problems))
     made = _apart([_entry(spec, settings) for spec in registry])
     entries = [item for item in made if isinstance(item, Entry)]
+    problems = [*(problem for entry in entries for problem in entry.asked.problems), *_clashes(entries)]
+    if problems:
+        raise SettingsError("\n".join(problems))
     if not entries:
         raise SettingsError(
             "\n".join(
@@ -48,12 +45,27 @@ def proxy_config(settings: Settings) -> str:
     return "\n".join((*_header(entries, registry.name), *_model_list(made), *_tail()))
 
 
-def _problems(spec: ModelSpec) -> Iterable[str]:
-    if spec.alias == ANY_NAME:
-        return
-    for character, why in _UNNAMEABLE.items():
-        if character in spec.alias:
-            yield f"{spec.source}: model {spec.alias!r} has a {character!r} in its alias: {why}; rename it"
+def _clashes(entries: Sequence[Entry]) -> Iterator[str]:
+    """Sentences on names that two models would have with another meaning each."""
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        other = first.setdefault(entry.asked.name, entry)
+        apart = _difference(other, entry)
+        if apart is not None:
+            here, there = entry.asked, other.asked
+            yield (
+                f"{here.source}: model {here.alias!r} is {here.name!r} at {here.proxy!r}, and so is model "
+                f"{there.alias!r} ({there.source}), but they differ in {apart}; {here.remedy}"
+            )
+
+
+def _difference(one: Entry, other: Entry) -> str | None:
+    """The first field of the file that two entries do not share, with both values; None where they are the same."""
+    left, right = ({**entry.params, **entry.info} for entry in (one, other))
+    for name in dict.fromkeys((*left, *right)):
+        if left.get(name) != right.get(name):
+            return f"{name}: {left.get(name, 'none')} there, {right.get(name, 'none')} here"
+    return None
 
 
 def _entry(spec: ModelSpec, settings: Settings) -> Entry | Omission:
@@ -70,7 +82,7 @@ def _apart(made: Sequence[Entry | Omission]) -> list[Entry | Omission]:
         f"its endpoint takes a bearer token, and LiteLLM would send {AZURE_KEY} in its place, which this file needs; "
         f"give the key to an endpoint with another name"
     )
-    return [Omission(item.alias, reason) if isinstance(item, Entry) and item.by_token else item for item in made]
+    return [Omission(item.asked.alias, reason) if isinstance(item, Entry) and item.by_token else item for item in made]
 
 
 def _header(entries: Iterable[Entry], source: str) -> Iterable[str]:
@@ -87,18 +99,34 @@ def _header(entries: Iterable[Entry], source: str) -> Iterable[str]:
 def _model_list(made: Iterable[Entry | Omission]) -> Iterable[str]:
     yield "model_list:"
     noted: set[str] = set()
+    by_name: dict[str, list[Entry]] = {}
+    for item in made:
+        if isinstance(item, Entry):
+            by_name.setdefault(item.asked.name, []).append(item)
     for item in made:
         if isinstance(item, Omission):
             yield from _comment(f"model {item.alias!r} is left out: {item.reason}", "  ")
             continue
-        told: dict[str, object] = {"model_name": item.alias, "litellm_params": dict(item.params)}
-        if item.base_model is not None:
-            told["model_info"] = {"base_model": item.base_model}
-        for remark in (*(note for note in item.notes if note not in noted), *item.remarks):
+        same = by_name.pop(item.asked.name, ())
+        if not same:
+            continue
+        told: dict[str, object] = {"model_name": item.asked.name, "litellm_params": dict(item.params)}
+        if item.info:
+            told["model_info"] = dict(item.info)
+        remarks = dict.fromkeys(remark for entry in same for remark in entry.remarks)
+        for remark in (*_names(same), *(note for note in item.notes if note not in noted), *remarks):
             yield from _comment(remark, "  ")
         noted.update(item.notes)
         yield textwrap.indent(_dumped([told]), "  ")
     yield ""
+
+
+def _names(same: Sequence[Entry]) -> Iterator[str]:
+    """Who is meant, where the name of an entry is not that of its one model."""
+    aliases = [entry.asked.alias for entry in same]
+    if aliases != [same[0].asked.name]:
+        word = "model" if len(aliases) == 1 else "models"
+        yield f"{word} {', '.join(map(repr, aliases))}, by the name that {same[0].asked.proxy!r} is asked for"
 
 
 def _tail() -> Iterable[str]:

@@ -73,7 +73,10 @@ def model_breach(api: str, ask: Ask, body: Json, base: str) -> Breach | None:
         return Breach(400, "OperationNotSupported", model=base, operation="chatCompletion")
     functions = any(not tool.custom for tool in ask.tools)
     found = _VERSION.match(base)
-    if functions and found is not None and (int(found[1]), int(found[2] or 0)) >= (5, 4) and ask.effort != "none":
+    version = (int(found[1]), int(found[2] or 0)) if found is not None else (0, 0)
+    # Without an effort, 5.4 and 5.5 do not reason; from 5.6 on they do.
+    reasons = ask.effort not in (None, "none") or (ask.effort is None and version >= (5, 6))
+    if functions and version >= (5, 4) and reasons:
         return Breach(400, "tools-with-effort", model=base)
     if not _REASONING.match(base):
         return None

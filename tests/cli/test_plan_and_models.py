@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from chatsheet_llm import ChatClient, Settings
+from chatsheet_llm.inventory import as_json
 from chatsheet_llm.sandbox import Sandbox
 
 Invoke = Callable[..., Any]
@@ -178,3 +180,223 @@ def test_a_request_that_is_none_or_said_twice_is_named(
 
     assert result.exit_code == 2
     assert says in result.stderr
+
+
+# --- one model, and every fact of it
+
+FACTS = """
+endpoints:
+  azure: {headers: {x-team: hush-header}}
+  eu: {kind: azure, base_url: "https://eu.example.com", headers: {x-team: hush-header}}
+models:
+  - alias: coder
+    base_model: gpt-5-codex
+    deployments: {azure: codex-prod}
+    reasoning_effort: high
+    capabilities: {streaming: false, renamed_on_chat: {user: safety_identifier}}
+  - {alias: far, chain: [eu/chat, azure/chat], api_model: gpt-4, mode: chat}
+  - {alias: nowhere, chain: [eu]}
+  - alias: "[red]odd[/red]"
+  - {alias: "*", max_tokens: 77}
+"""
+
+
+def words(text: str) -> str:
+    """What a table says, however its cells are folded."""
+    return " ".join(text.split())
+
+
+def test_one_model_is_told_with_the_source_of_every_fact(box: Sandbox, cwd: Path, invoke: Invoke) -> None:
+    (cwd / "models.yaml").write_text(FACTS)
+
+    result = invoke("models", "coder")
+    lines = result.stdout.splitlines()
+    said = [words(line) for line in lines]
+
+    assert result.exit_code == 0
+    assert said[:2] == ["coder, models.yaml:6", "fact value from where"]
+    for fact in (
+        "base model gpt-5-codex file models.yaml:6",
+        "apis responses table ms-reasoning, 2026-03",
+        "streaming no file models.yaml:6",
+        "reasoning yes table ms-reasoning, 2026-03",
+        "reasoning_effort high file models.yaml:6",
+    ):
+        assert fact in said
+    assert "input_window 272000 table" in words(result.stdout)
+    assert "user as" in result.stdout
+    assert max(map(len, lines)) <= 80
+    assert box.requests == []
+
+
+def test_one_model_is_told_with_its_hops_and_those_left_out(
+    box: Sandbox, cwd: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cwd / "models.yaml").write_text(FACTS)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    coder, far = (words(invoke("models", name).stdout) for name in ("coder", "far"))
+
+    assert "hop deployment base model rule reason" in coder
+    assert "litellm/responses coder gpt-5-codex (file) capability gpt-5-codex is served through /v1/responses" in coder
+    assert "azure/responses codex-prod gpt-5-codex (file) hop mode the hop names the mode (chain)" in coder
+    assert "azure/chat capability left out: gpt-5-codex is served" in coder
+    assert "mode chat file models.yaml:11" in far
+    assert "azure/chat gpt-4 gpt-4 (file) model mode the model entry sets the mode (file)" in far
+    assert "eu/chat not configured left out: endpoint 'eu' is" in far
+    assert "set CHATSHEET_ENDPOINTS__EU__API_KEY" in far
+
+
+@pytest.mark.parametrize("name", ["coder", "far", "nowhere", "*"])
+def test_one_model_as_json_is_what_the_client_knows(box: Sandbox, cwd: Path, invoke: Invoke, name: str) -> None:
+    (cwd / "models.yaml").write_text(FACTS)
+
+    told = json.loads(invoke("models", name, "--json").stdout)["models"]
+    with ChatClient() as client:
+        known = next(view for view in client.models_known() if view.alias == name)
+    spec = Settings().registry.models[name]
+
+    assert told == [{**as_json(known), "deployments": dict(spec.deployments), "api_model": spec.api_model}]
+    assert box.requests == []
+
+
+def test_all_models_as_json_are_each_as_it_is_alone(box: Sandbox, cwd: Path, invoke: Invoke) -> None:
+    (cwd / "models.yaml").write_text(FACTS)
+
+    told = json.loads(invoke("models", "--json").stdout)["models"]
+
+    assert [model["alias"] for model in told] == ["coder", "far", "nowhere", "[red]odd[/red]", "*"]
+    for model in told:
+        assert json.loads(invoke("models", model["alias"], "--json").stdout) == {"models": [model]}
+
+
+def test_an_alias_is_shown_as_it_is_written(box: Sandbox, cwd: Path, invoke: Invoke) -> None:
+    (cwd / "models.yaml").write_text(FACTS)
+
+    for arguments in (["models"], ["models", "[red]odd[/red]"], ["plan", "-m", "[red]odd[/red]"]):
+        shown = invoke(*arguments).stdout
+
+        assert "[red]odd[/red]" in shown
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_model_that_the_file_does_not_name_is_a_mistake_with_the_closest_name(
+    box: Sandbox, cwd: Path, invoke: Invoke, options: list[str]
+) -> None:
+    (cwd / "models.yaml").write_text(FACTS)
+
+    result = invoke("models", "codr", *options)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "error: models.yaml names no model 'codr'; did you mean 'coder'?\n"
+
+
+@pytest.mark.parametrize("command", [["models"], ["models", "coder"], ["plan", "-m", "coder"]])
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_nothing_that_is_shown_holds_a_secret(
+    box: Sandbox, cwd: Path, invoke: Invoke, command: list[str], options: list[str]
+) -> None:
+    (cwd / "models.yaml").write_text(FACTS)
+
+    result = invoke(*command, *options)
+
+    assert result.exit_code == 0
+    assert "coder" in result.stdout
+    assert [word for word in ("hush", box.api_key) if word in result.stdout + result.stderr] == []
+
+
+@pytest.mark.parametrize("command", [["models"], ["models", "a", "--json"], ["plan", "-m", "a"]])
+def test_every_mistake_of_the_file_is_told_with_its_line_and_field(
+    box: Sandbox, cwd: Path, invoke: Invoke, command: list[str]
+) -> None:
+    (cwd / "models.yaml").write_text("models:\n  a:\n    mode: chatt\n    capabilities:\n      apis: [talk]\n")
+
+    result = invoke(*command)
+    first, *said = [line.strip().removeprefix(f"{cwd}/") for line in result.stderr.splitlines()]
+
+    assert (result.exit_code, first) == (2, "error: 2 things are wrong")
+    assert sorted(said) == [
+        "models.yaml:3: models.a.mode: 'chatt' is not a mode; use chat, responses or messages",
+        "models.yaml:5: models.a.capabilities.apis: 'talk' is not a mode; use chat, responses or messages",
+    ]
+
+
+# --- the same plan, for people and for programs
+
+PLANS: dict[str, list[str]] = {
+    "responses only": ["-m", "coder"],
+    "mode of the call": ["-m", "far", "--mode", "chat"],
+    "an endpoint without a key": ["-m", "far"],
+    "a name that * lets pass": ["-m", "gpt-4"],
+    "tools beside an effort": ["-m", "gpt-5.4", "--effort", "low", "--tools", "tools.json"],
+    "no hop": ["-m", "coder", "--mode", "chat"],
+    "a stream of what gives none": ["-m", "coder", "--stream"],
+    "what is dropped": ["-m", "coder", "--request", "request.json", "--on-loss", "drop"],
+}
+
+
+@pytest.mark.parametrize("arguments", PLANS.values(), ids=PLANS)
+def test_a_plan_as_text_says_what_it_says_as_json(
+    box: Sandbox, cwd: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    (cwd / "models.yaml").write_text(FACTS)
+    (cwd / "tools.json").write_text(json.dumps([TOOL]))
+    (cwd / "request.json").write_text(json.dumps({"messages": [{"role": "user", "content": "x"}], "stop": ["y"]}))
+    monkeypatch.setenv("COLUMNS", "300")
+
+    text, told = invoke("plan", *arguments), invoke("plan", *arguments, "--json")
+    shown, plan = words(text.stdout), json.loads(told.stdout)
+
+    assert text.exit_code == told.exit_code == (0 if plan["hops"] else 1)
+    for number, hop in enumerate(plan["hops"], 1):
+        assert f"{number} {hop['hop']} {hop['mode']} {hop['model']} {hop['rule']}: {hop['reason']}" in shown
+        for loss in hop["losses"]:
+            assert f"{'note' if loss['minor'] else 'drops'} " in shown
+            assert f"{loss['path']}: {loss['reason']}" in shown
+    for skip in plan["skipped"]:
+        assert f"{skip['hop']} {skip['rule']} {skip['reason']}" in shown
+    assert len(plan["hops"]) + len(plan["skipped"]) > 0
+    assert box.requests == []
+
+
+def test_each_of_those_plans_shows_what_its_name_says(box: Sandbox, cwd: Path, invoke: Invoke) -> None:
+    (cwd / "models.yaml").write_text(FACTS)
+    (cwd / "tools.json").write_text(json.dumps([TOOL]))
+    (cwd / "request.json").write_text(json.dumps({"messages": [{"role": "user", "content": "x"}], "stop": ["y"]}))
+
+    plans = {name: json.loads(invoke("plan", *arguments, "--json").stdout) for name, arguments in PLANS.items()}
+
+    assert plans["no hop"]["hops"] == []
+    assert {skip["rule"] for skip in plans["no hop"]["skipped"]} == {"mode", "call mode"}
+    assert [hop["whole"] for hop in plans["a stream of what gives none"]["hops"]] == [True, True]
+    assert [loss["path"] for loss in plans["what is dropped"]["hops"][0]["losses"]] == ["stop"]
+    assert plans["tools beside an effort"]["hops"][0]["rule"] == "tools"
+    assert [skip["rule"] for skip in plans["an endpoint without a key"]["skipped"]] == ["not configured"]
+
+
+def test_a_model_whose_endpoint_has_no_key_is_told_with_the_variable_to_set(
+    box: Sandbox, cwd: Path, invoke: Invoke
+) -> None:
+    (cwd / "models.yaml").write_text(FACTS)
+
+    planned, asked = invoke("plan", "-m", "nowhere"), invoke("ask", "-m", "nowhere", "Hello")
+
+    assert planned.exit_code == 1
+    assert "CHATSHEET_ENDPOINTS__EU__API_KEY or" in words(planned.stdout)
+    assert asked.exit_code == 2
+    assert "set CHATSHEET_ENDPOINTS__EU__API_KEY or CHATSHEET_ENDPOINTS__EU__AD_TOKEN" in asked.stderr
+    assert box.requests == []
+
+
+def test_a_model_that_nobody_named_is_planned_nowhere(box: Sandbox, cwd: Path, invoke: Invoke) -> None:
+    (cwd / "models.yaml").write_text(MODELS)
+
+    result = invoke("plan", "-m", "fats", "--json")
+    told = json.loads(result.stdout)
+
+    assert result.exit_code == 1
+    assert told["hops"] == []
+    assert {skip["rule"] for skip in told["skipped"]} == {"model"}
+    assert all(skip["reason"].startswith("models.yaml names no model 'fats'") for skip in told["skipped"])
+    assert all("did you mean 'fast'?" in skip["reason"] for skip in told["skipped"])
+    assert box.requests == []

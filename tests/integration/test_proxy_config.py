@@ -12,7 +12,7 @@ from typing import Any
 import openai
 import pytest
 import yaml
-from litellm_proxy import VENV, LiteLLMProxy
+from litellm_proxy import VENV, LiteLLMProxy, ProxyError
 
 from chatsheet_llm import ChatClient, Route, Settings, route_of
 from chatsheet_llm.proxy_config import check, proxy_config
@@ -27,6 +27,7 @@ DEPLOYMENTS = {
     "five-prod": "gpt-5",
     "nano-prod": "gpt-5-nano",
     "smart-prod": "gpt-5.4",
+    "gpt-5.4": "gpt-5.4",
     "gpt-5-mini": "gpt-5-mini",
     "gpt-5-chat": "gpt-5-chat",
     "gpt-5-codex": "gpt-5-codex",
@@ -40,9 +41,20 @@ MODELS = """
       - {alias: gpt-5-nano, base_model: gpt-5-nano, deployments: {azure: nano-prod}}
       - {alias: gpt-5-chat, base_model: gpt-5-chat}
       - {alias: smart, base_model: gpt-5.4, deployments: {azure: smart-prod}}
-      - {alias: claude, base_model: claude-sonnet-4-5, chain: [foundry], deployments: {foundry: claude-prod}}
-      - {alias: sonnet, base_model: claude-sonnet-4-5, chain: [foundry], deployments: {foundry: sonnet-prod}}
+      - {alias: claude, base_model: claude-sonnet-4-5, chain: [litellm, foundry], deployments: {foundry: claude-prod}}
+      - {alias: sonnet, base_model: claude-sonnet-4-5, chain: [litellm, foundry], deployments: {foundry: sonnet-prod}}
+      - {alias: coder, base_model: gpt-5-codex, deployments: {azure: codex-prod, litellm: coder-eu}}
+      - {alias: nimble, api_model: nano, base_model: gpt-5-nano, deployments: {azure: nano-prod}}
+      - {alias: fast, api_model: gpt-5-mini, reasoning_effort: low}
+      - {alias: stays, base_model: gpt-5.4, mode: chat, deployments: {azure: smart-prod}}
+      - {alias: moved, base_model: gpt-5.4, mode: chat, deployments: {azure: gpt-5.4}}
     """
+FLAT = """
+    coder: {backend: azure, api_model: gpt-5-codex, deployment_name: codex-prod, mode: responses}
+    fast: {backend: azure, api_model: gpt-5-mini}
+    five: {backend: azure, api_model: gpt-5, deployment_name: five-prod}
+    """
+"""The same as other routers write it: every alias is another name than that of the model."""
 ROUTES = {
     "gpt-5-codex": ("codex-prod", RESPONSES),
     "gpt-5-pro": ("pro-prod", RESPONSES),
@@ -52,6 +64,17 @@ ROUTES = {
     "gpt-5-chat": ("gpt-5-chat", "/openai/deployments/gpt-5-chat/chat/completions"),
 }
 """Alias to its deployment, and the path that a chat call reaches Azure at."""
+OTHERS = {
+    "smart": ("litellm/chat", "/openai/responses"),
+    "claude": ("litellm/chat", "/anthropic/v1/messages"),
+    "sonnet": ("litellm/chat", "/anthropic/v1/messages"),
+    "coder": ("litellm/responses", RESPONSES),
+    "nimble": ("litellm/chat", "/openai/deployments/nano-prod/chat/completions"),
+    "fast": ("litellm/chat", "/openai/deployments/gpt-5-mini/chat/completions"),
+    "stays": ("litellm/chat", "/openai/deployments/smart-prod/chat/completions"),
+    "moved": ("litellm/chat", "/openai/deployments/gpt-5.4/chat/completions"),
+}
+"""Alias to the hop that answers our client, and the path that it reaches."""
 CALLS = [(alias, stream) for alias in ROUTES for stream in (False, True) if not (alias == "gpt-5-pro" and stream)]
 """gpt-5-pro does not stream."""
 TOOL: Any = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
@@ -82,22 +105,30 @@ def settings(azure: Sandbox, directory: Path, proxy: LiteLLMProxy | None = None,
     )
 
 
-@pytest.fixture(scope="module")
-def written(azure: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiteLLMProxy]:
+def proxy_of(azure: Sandbox, directory: Path, models: str) -> LiteLLMProxy:
     """The proxy with the file that we write, and with the variables that the file says it needs."""
-    directory = tmp_path_factory.mktemp("written")
-    proxy = LiteLLMProxy(
+    return LiteLLMProxy(
         azure_url=azure.azure_url,
         azure_key=azure.api_key,
         directory=directory,
-        config=proxy_config(settings(azure, directory)),
+        config=proxy_config(settings(azure, directory, models=models)),
         environment={
             "AZURE_OPENAI_API_KEY": azure.api_key,
             "CHATSHEET_ENDPOINTS__FOUNDRY__API_KEY": azure.api_key,
             "CHATSHEET_ENDPOINTS__AZURE__HEADERS__X_TEAM": "canary-team",
         },
     )
-    with proxy:
+
+
+@pytest.fixture(scope="module")
+def written(azure: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiteLLMProxy]:
+    with proxy_of(azure, tmp_path_factory.mktemp("written"), MODELS) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def flat(azure: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiteLLMProxy]:
+    with proxy_of(azure, tmp_path_factory.mktemp("flat"), FLAT) as proxy:
         yield proxy
 
 
@@ -128,7 +159,8 @@ def wrong_file(azure: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path
     ]
     path = tmp_path_factory.mktemp("wrong") / "wrong.yaml"
     told = {"model_list": rows, "general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY"}}
-    path.write_text(yaml.safe_dump({**told, "router_settings": {"num_retries": 0}}, sort_keys=False), encoding="utf-8")
+    router = {"num_retries": 0, "model_group_alias": {"team/five": "token", "five": "token"}}
+    path.write_text(yaml.safe_dump({**told, "router_settings": router}, sort_keys=False), encoding="utf-8")
     return path
 
 
@@ -221,14 +253,58 @@ def test_claude_on_foundry_is_asked_in_messages(
     assert body_of(caller.arrived[0])["model"] == deployment
 
 
-@pytest.mark.parametrize("alias", ROUTES)
-def test_our_client_gets_an_answer_of_every_model_through_it(
+def test_an_entry_that_says_chat_keeps_tools_on_chat_beside_one_of_the_same_deployment_that_does_not(
+    written: LiteLLMProxy, azure: Sandbox
+) -> None:
+    """Azure refuses them there: that is what was asked for."""
+    caller = Caller(written, azure)
+    with pytest.raises(openai.BadRequestError):
+        caller.ask("chat", "stays", tools=[TOOL], reasoning_effort="low")
+
+    assert caller.paths == ["/openai/deployments/smart-prod/chat/completions"]
+
+
+def test_a_name_that_litellm_moves_reaches_responses_although_its_entry_says_chat(
+    written: LiteLLMProxy, azure: Sandbox
+) -> None:
+    """Which is what the remark in the file says."""
+    caller = Caller(written, azure)
+    caller.ask("chat", "moved", tools=[TOOL])
+
+    assert caller.paths == [RESPONSES]
+
+
+@pytest.mark.parametrize("alias", [*ROUTES, *OTHERS])
+def test_every_model_of_the_registry_is_answered_through_the_proxy(
     written: LiteLLMProxy, azure: Sandbox, tmp_path: Path, alias: str
 ) -> None:
     route, paths = through_our_client(azure, settings(azure, tmp_path, written), alias)
+    path = ROUTES[alias][1] if alias in ROUTES else OTHERS[alias][1]
+    hop = OTHERS.get(alias, ("litellm/responses" if path == RESPONSES else "litellm/chat",))[0]
 
-    assert (route.hop or "").partition("/")[0] == "litellm"
-    assert paths == [ROUTES[alias][1]]
+    assert [(attempt.hop, attempt.status) for attempt in route.attempts] == [(hop, 200)]
+    assert paths == [path]
+
+
+def test_no_model_of_the_registry_is_forgotten_here(azure: Sandbox, tmp_path: Path) -> None:
+    assert {*ROUTES, *OTHERS} == {spec.alias for spec in settings(azure, tmp_path).registry}
+
+
+@pytest.mark.parametrize(
+    ("alias", "hop", "path"),
+    [
+        ("coder", "litellm/responses", RESPONSES),
+        ("fast", "litellm/chat", "/openai/deployments/gpt-5-mini/chat/completions"),
+        ("five", "litellm/chat", "/openai/deployments/five-prod/chat/completions"),
+    ],
+)
+def test_every_model_of_a_flat_file_is_answered_through_the_proxy(
+    flat: LiteLLMProxy, azure: Sandbox, tmp_path: Path, alias: str, hop: str, path: str
+) -> None:
+    route, paths = through_our_client(azure, settings(azure, tmp_path, flat, FLAT), alias)
+
+    assert [(attempt.hop, attempt.status) for attempt in route.attempts] == [(hop, 200)]
+    assert paths == [path]
 
 
 # --- a proxy that was configured the wrong way
@@ -287,7 +363,7 @@ def test_azure_text_answers_our_client_even_where_azure_calls_it_a_mismatch_of_a
 
 def test_the_checker_finds_each_mistake_of_that_file(wrong_file: Path) -> None:
     assert sorted(finding.rule for finding in check(wrong_file)) == sorted(
-        ["azure_text"] * 4 + ["base_model", "base_model", "mode", "api_base", "api_base", "model_name"]
+        ["azure_text"] * 4 + ["base_model", "base_model", "mode", "api_base", "api_base", "model_name", "model_name"]
     )
 
 
@@ -295,7 +371,12 @@ def test_the_checker_finds_each_mistake_of_that_file(wrong_file: Path) -> None:
     ("api", "model", "more", "path"),
     [
         ("chat", "coder", {}, "/openai/deployments/codex-prod/chat/completions"),
-        ("chat", "smart", {"tools": [TOOL]}, "/openai/deployments/smart-prod/chat/completions"),
+        (
+            "chat",
+            "smart",
+            {"tools": [TOOL], "reasoning_effort": "low"},
+            "/openai/deployments/smart-prod/chat/completions",
+        ),
         ("responses", "text", {}, "/openai/deployments/gpt-5-codex/completions"),
         ("chat", "text-two", {}, "/openai/deployments/gpt-5-codex/completions"),
         ("chat", "dated", {}, "/openai/v1/openai/deployments/five-prod/chat/completions"),
@@ -327,6 +408,58 @@ def test_a_name_with_a_slash_is_served_but_not_found(wrong: LiteLLMProxy, azure:
     with pytest.raises(openai.NotFoundError):
         client.get(f"/models/{name}", cast_to=object)
     assert client.get("/models/coder", cast_to=object)
+
+
+@pytest.mark.parametrize("name", ["team/five", "five"])
+def test_an_alias_of_the_router_is_served_and_listed_but_not_found(
+    wrong: LiteLLMProxy, azure: Sandbox, name: str
+) -> None:
+    Caller(wrong, azure).ask("chat", name)
+    client = openai.OpenAI(base_url=f"{wrong.url}/v1", api_key=wrong.key, max_retries=0)
+
+    assert name in [model.id for model in client.models.list()]
+    with pytest.raises(openai.NotFoundError):
+        client.get(f"/models/{name}", cast_to=object)
+
+
+@pytest.mark.parametrize(
+    ("general", "variables"),
+    [
+        ({}, {}),
+        ({"database_url": "os.environ/PG_URL"}, {"PG_URL": ""}),
+        ({}, {"DATABASE_HOST": "db.example.com", "DATABASE_USERNAME": "llm", "DATABASE_NAME": "llm"}),
+    ],
+    ids=["no-url", "empty-url", "parts-of-a-url"],
+)
+def test_models_cannot_be_stored_where_the_checker_finds_no_database(
+    azure: Sandbox, tmp_path: Path, general: Mapping[str, str], variables: Mapping[str, str]
+) -> None:
+    told = {
+        "model_list": [entry("gpt-5-mini", "azure/gpt-5-mini", api_base=azure.azure_url)],
+        "general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY", "store_model_in_db": True, **general},
+        "environment_variables": dict(variables),
+    }
+    file, text = tmp_path / "stored.yaml", yaml.safe_dump(told, sort_keys=False)
+    file.write_text(text, encoding="utf-8")
+    with LiteLLMProxy(azure_url=azure.azure_url, azure_key=azure.api_key, directory=tmp_path, config=text) as proxy:
+        client = openai.OpenAI(base_url=proxy.url, api_key=proxy.key, max_retries=0)
+
+        assert [finding.rule for finding in check(file)] == ["store_model_in_db"]
+        with pytest.raises(openai.InternalServerError, match="No DB Connected"):
+            client.post("/model/new", body=told["model_list"][0], cast_to=object)
+
+
+def test_a_proxy_with_an_empty_url_of_a_database_does_not_start(azure: Sandbox, tmp_path: Path) -> None:
+    text = (
+        "model_list: []\n"
+        "general_settings: {master_key: os.environ/LITELLM_MASTER_KEY, store_model_in_db: true, database_url: ''}\n"
+    )
+    file = tmp_path / "empty.yaml"
+    file.write_text(text, encoding="utf-8")
+
+    assert [finding.rule for finding in check(file)] == ["store_model_in_db"]
+    with pytest.raises(ProxyError, match="unsupported scheme"):
+        LiteLLMProxy(azure_url=azure.azure_url, azure_key=azure.api_key, directory=tmp_path, config=text).start()
 
 
 @pytest.mark.parametrize("api", ["chat", "responses"])

@@ -334,7 +334,14 @@ RULES: list[tuple[str, str, dict[str, Any], dict[str, str], int, str | None]] = 
     ),
     ("temperature", "/openai/v1/chat/completions", {**CHAT, "temperature": 0.1}, {}, 400, "unsupported_value"),
     ("default temperature", "/openai/v1/chat/completions", {**CHAT, "temperature": 1}, {}, 200, None),
-    ("5.4 with tools", "/openai/v1/chat/completions", {**CHAT, "model": "gpt-5.4", "tools": [TOOL]}, {}, 400, None),
+    (
+        "5.4 with tools",
+        "/openai/v1/chat/completions",
+        {**CHAT, "model": "gpt-5.4", "tools": [TOOL], "reasoning_effort": "low"},
+        {},
+        400,
+        None,
+    ),
     (
         "5.4 with tools, no effort",
         "/openai/v1/chat/completions",
