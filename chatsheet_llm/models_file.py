@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -16,18 +16,16 @@ from pydantic import ValidationError
 from chatsheet_llm.capabilities import OVERRIDES, Override, override_of
 from chatsheet_llm.endpoint_settings import (
     KINDS,
-    MODES_OF,
     EndpointSettings,
     check_known,
     clean_kind,
     fold,
     kind_of,
-    modes_of,
-    names_by_resource,
     problem_in,
 )
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.models import KNOWN_VALUES, ModelSpec, Registry
+from chatsheet_llm.models_flat import Entry, at_home, parse_backend, placed
 from chatsheet_llm.values import (
     NAME,
     RepeatedError,
@@ -36,7 +34,6 @@ from chatsheet_llm.values import (
     parse_count,
     parse_flag,
     parse_mode,
-    resource_of,
     unknown_name,
 )
 from chatsheet_llm.yaml_file import Pairs, YamlFile, is_unset, keys_of, sources_of
@@ -59,9 +56,6 @@ _ENTRY: Final = (
     "deployment_name",
     "base_url",
 )
-_BACKENDS: Final = ("azure", "anthropic")
-"""What ``backend`` may be: kinds of endpoint, and the names of endpoints that may be set up elsewhere."""
-
 Around = Callable[[Mapping[str, EndpointSettings]], Mapping[str, EndpointSettings]]
 """From the endpoints of a file to those and all that are known from elsewhere, laid over each other."""
 
@@ -86,16 +80,6 @@ def load_models(path: Path, environ: Mapping[str, str] | None = None, around: Ar
     if file.problems:
         raise SettingsError("\n".join(file.by_line()))
     return registry
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """A model entry before the ``base_url``s of all entries are known."""
-
-    spec: ModelSpec
-    backend: str | None
-    base_url: str | None
-    deployment: str | None
 
 
 @dataclass(frozen=True)
@@ -217,7 +201,7 @@ class _ModelsFile(YamlFile):
         self.hops.extend(hops)
         return tuple(hop.text for hop in hops) or None
 
-    def mapped(self, found: Pairs, prefix: str) -> list[_Entry]:
+    def mapped(self, found: Pairs, prefix: str) -> list[Entry]:
         entries = []
         for alias, (key, node) in found.items():
             if alias.strip() and alias.isprintable():
@@ -228,8 +212,8 @@ class _ModelsFile(YamlFile):
                 )
         return entries
 
-    def listed(self, section: yaml.SequenceNode) -> list[_Entry]:
-        entries: list[_Entry] = []
+    def listed(self, section: yaml.SequenceNode) -> list[Entry]:
+        entries: list[Entry] = []
         seen: dict[str, str] = {}
         for index, node in enumerate(section.value):
             where = f"models[{index}]"
@@ -243,7 +227,7 @@ class _ModelsFile(YamlFile):
                 entries.append(entry)
         return entries
 
-    def entry(self, node: yaml.Node, where: str, key: yaml.Node, alias: str | None) -> _Entry:
+    def entry(self, node: yaml.Node, where: str, key: yaml.Node, alias: str | None) -> Entry:
         found = {name: value for name, (_, value) in self.fields(node, where, _ENTRY).items()}
 
         def text(name: str, check: Callable[[str], _T]) -> _T | None:
@@ -281,11 +265,11 @@ class _ModelsFile(YamlFile):
             capabilities=told,
             source=f"{self.path.name}:{key.start_mark.line + 1}",
         )
-        backend = text("backend", _backend)
+        backend = text("backend", parse_backend)
         for name in ("deployment_name", "base_url"):
             if name in found and "backend" not in found:
                 self.fail(found[name], f"{where}.{name}", "needs a backend beside it (azure or anthropic)")
-        return _Entry(spec, backend, text("base_url", clean_url), text("deployment_name", str))
+        return Entry(spec, backend, text("base_url", clean_url), text("deployment_name", str))
 
     def doubt(self, node: yaml.Node, where: str, value: str, known: Sequence[str]) -> None:
         """Keep a sentence on a value that nobody knows.  No problem: vendors add values."""
@@ -328,21 +312,12 @@ class _ModelsFile(YamlFile):
             self.fail(found["default_effort"], f"{where}.default_effort", f"{shown!r} is none of efforts ({takes})")
         return override_of(told) if found else None
 
-    def placed(self, entries: list[_Entry], endpoints: dict[str, EndpointSettings]) -> Registry:
+    def placed(self, entries: list[Entry], endpoints: dict[str, EndpointSettings]) -> Registry:
         """Return the registry, with ``backend``, ``base_url`` and ``deployment_name`` turned into what they mean."""
         around = self.around or dict
+        homes = at_home(entries, endpoints, around(endpoints))
         known = around(endpoints)
-        homes: dict[str, Mapping[str, str]] = {}
-        for backend in _BACKENDS:
-            urls = [entry.base_url for entry in entries if entry.backend == backend]
-            homes[backend] = names_by_resource(backend, urls, known)
-            for url in urls:
-                name = homes[backend][resource_of(url)] if url is not None else ""
-                if name and (name not in known or known[name].base_url is None):
-                    told = {"base_url": url, **(endpoints[name].told() if name in endpoints else {})}
-                    endpoints[name] = EndpointSettings.model_validate({**told, "kind": backend})
-        known = around(endpoints)
-        models = {entry.spec.alias: _placed(entry, homes, known) for entry in entries}
+        models = {entry.spec.alias: placed(entry, homes, known) for entry in entries}
         self.check_chains(known)
         return Registry(models, endpoints, self.chains, self.path, tuple(dict.fromkeys(self.doubts)))
 
@@ -361,22 +336,6 @@ class _ModelsFile(YamlFile):
                 self.tried(hop.node, hop.where, hop.text, check)
 
 
-def _placed(entry: _Entry, homes: Mapping[str, Mapping[str, str]], known: Mapping[str, EndpointSettings]) -> ModelSpec:
-    """Return the entry's spec on the endpoint that its ``backend`` and ``base_url`` mean."""
-    spec, backend = entry.spec, entry.backend
-    if backend is None:
-        return spec
-    name = homes[backend][resource_of(entry.base_url)] if entry.base_url is not None else backend
-    deployments = dict(spec.deployments)
-    if entry.deployment is not None:
-        deployments.setdefault(name, entry.deployment)
-    chain = spec.chain
-    if chain is None and (name != backend or backend != "azure"):
-        modes = modes_of(known[name]) if name in known else MODES_OF[backend]
-        chain = tuple(f"{name}/{mode}" for mode in modes)
-    return replace(spec, deployments=deployments, chain=chain)
-
-
 def _is_entry(node: yaml.Node, merged: set[int]) -> bool:
     """Whether what stands under ``x-`` is an entry of the flat form, and no defaults for others to merge."""
     return id(node) not in merged and "backend" in keys_of(node)
@@ -387,12 +346,6 @@ def _is_section(node: yaml.Node) -> bool:
     values = [value for _, value in node.value] if isinstance(node, yaml.MappingNode) else []
     nested = bool(values) and all(isinstance(value, yaml.CollectionNode) for value in values)
     return isinstance(node, yaml.SequenceNode) or (nested and keys_of(node).isdisjoint(_ENTRY))
-
-
-def _backend(text: str) -> str:
-    if text not in _BACKENDS:
-        raise RepeatedError(f"{text!r} is not a backend; use {' or '.join(_BACKENDS)} (or an endpoint and a chain)")
-    return text
 
 
 def _base_model(text: str) -> str:
