@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chatsheet_llm.errors import HopConnectionError as HopConnectionError
     from chatsheet_llm.errors import HopTimeoutError as HopTimeoutError
     from chatsheet_llm.errors import HopUnreachableError as HopUnreachableError
+    from chatsheet_llm.errors import InterceptedError as InterceptedError
     from chatsheet_llm.errors import InvalidAnswerError as InvalidAnswerError
     from chatsheet_llm.errors import InvalidRequestError as InvalidRequestError
     from chatsheet_llm.errors import LocalResourceError as LocalResourceError
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from chatsheet_llm.errors import RequestConflictError as RequestConflictError
     from chatsheet_llm.errors import RequestNotFoundError as RequestNotFoundError
     from chatsheet_llm.errors import RequestTooLargeError as RequestTooLargeError
+    from chatsheet_llm.errors import ResponseTooLargeError as ResponseTooLargeError
     from chatsheet_llm.errors import SettingsError as SettingsError
     from chatsheet_llm.errors import StreamInterrupted as StreamInterrupted
     from chatsheet_llm.errors import StreamTruncated as StreamTruncated
@@ -78,6 +80,7 @@ _HOME: dict[str, str] = {
             "HopConnectionError",
             "HopTimeoutError",
             "HopUnreachableError",
+            "InterceptedError",
             "InvalidAnswerError",
             "InvalidRequestError",
             "LocalResourceError",
@@ -89,6 +92,7 @@ _HOME: dict[str, str] = {
             "RequestConflictError",
             "RequestNotFoundError",
             "RequestTooLargeError",
+            "ResponseTooLargeError",
             "SettingsError",
             "StreamInterrupted",
             "StreamTruncated",

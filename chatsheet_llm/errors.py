@@ -23,6 +23,7 @@
         │   ├── PermissionDeniedError     (openai.PermissionDeniedError)
         │   ├── DeploymentNotFoundError   (openai.NotFoundError)
         │   ├── CapabilityError           (openai.BadRequestError)
+        │   ├── InterceptedError          (openai.APIResponseValidationError)  a page came in place of an answer
         │   └── HopUnreachableError       (openai.APIConnectionError)
         ├── RateLimitedError              (openai.RateLimitError)  ``.retry_at`` says when
         ├── OverloadedError               (openai.InternalServerError)
@@ -30,6 +31,7 @@
         ├── HopConnectionError            (openai.APIConnectionError)
         │   └── HopTimeoutError           (openai.APITimeoutError)
         ├── InvalidAnswerError            (openai.APIResponseValidationError)  2xx without a valid answer
+        │   └── ResponseTooLargeError                              larger than any answer of a model
         ├── LocalResourceError            (openai.APIConnectionError)  our own process: pool, encoding
         ├── DeadlineExceededError         (openai.APITimeoutError, TimeoutError)
         └── StreamInterrupted             (openai.APIConnectionError)  ``.partial`` holds the text delivered so far
@@ -248,6 +250,10 @@ class HopUnreachableError(HopConfigError, openai.APIConnectionError):
     """Name resolution, TLS trust, an HTTP proxy or a redirect stands in the way."""
 
 
+class InterceptedError(HopConfigError, openai.APIResponseValidationError):
+    """A page came in place of an answer: a login, a captive portal, a firewall stands before the endpoint."""
+
+
 class RateLimitedError(CallError, openai.RateLimitError):
     """HTTP 429 on every hop left, and waiting did not fit the deadline.  ``retry_at`` says when to come back."""
 
@@ -270,6 +276,10 @@ class HopTimeoutError(HopConnectionError, openai.APITimeoutError):
 
 class InvalidAnswerError(CallError, openai.APIResponseValidationError):
     """A 2xx that is no answer: empty, HTML, broken JSON, or a stream that ended before its first content."""
+
+
+class ResponseTooLargeError(InvalidAnswerError):
+    """An answer larger than any answer of a model; it was not read to its end, and no other hop was asked."""
 
 
 class LocalResourceError(CallError, openai.APIConnectionError):

@@ -7,13 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from chatsheet_llm.route import SendState
+
 Kind = Literal[
     "caller", "policy", "gateway_policy", "config", "rate", "overload", "transient", "protocol", "local", "deadline"
 ]
 """Whose fault it is: the request, the content filter, the gateway's rules, our wiring of the hop, or the provider."""
 
-Reach = Literal["origin", "surface", "none"]
-"""A failure domain: the whole resource with its credential, one API of one deployment, or neither."""
+Reach = Literal["proxy", "origin", "surface", "none"]
+"""A failure domain: all that lies behind one HTTP proxy, a resource with its credential, one API of one deployment
+there, or none."""
+
+RESENDS: Mapping[SendState, int | None] = {"not_sent": None, "rejected": None, "ambiguous": 1, "committed": 0}
+"""How many times a call may be sent again after attempts that ended so; None leaves it to budget and stop.  Where a
+second send could do something twice, what is ambiguous allows none."""
 
 Same = Literal["no", "once", "hint"]
 """Same hop again: never, after a backoff, or when the server's wait hint has passed and no other origin is left."""
@@ -23,12 +30,14 @@ Same = Literal["no", "once", "hint"]
 class Fault:
     """One row.
 
-    ``same``: may the same hop be asked again.  ``move``: how far the next hop must be from this one; ``none`` stops the
-    call.  ``condemns``: the failure domain whose breaker hears of it.  ``quarantine``: seconds for which a wiring fault
-    closes that domain at once.  ``sentence`` says in a message what happened.
+    ``error``: the class of `chatsheet_llm.errors` that the caller gets where nothing else answers.  ``same``: may the
+    same hop be asked again.  ``move``: how far the next hop must be from this one; ``none`` stops the call.
+    ``condemns``: the failure domain whose breaker hears of it.  ``quarantine``: seconds for which a wiring fault closes
+    that domain at once (``shut`` in the table).  ``sentence`` says in a message what happened.
     """
 
     kind: Kind
+    error: str
     same: Same
     move: Reach
     condemns: Reach
@@ -36,65 +45,160 @@ class Fault:
     quarantine: float = 0.0
 
 
-FAULTS: dict[str, Fault] = {
+POLICY = """
+fault              kind           same move    condemns shut  error
+# before the request is on the wire
+dns                config         no   origin  origin      0  HopUnreachableError
+dns_busy           transient      once origin  origin      0  HopUnreachableError
+refused            transient      once origin  origin      0  HopConnectionError
+connect            transient      once origin  origin      0  HopConnectionError
+connect_timeout    transient      no   origin  origin      0  HopTimeoutError
+tls_trust          config         no   origin  origin    300  HopUnreachableError
+proxy              config         no   origin  origin    300  HopUnreachableError
+proxy_denied       config         no   origin  origin    300  HopUnreachableError
+proxy_failed       transient      once origin  origin      0  HopUnreachableError
+credential         config         no   origin  origin      0  AuthenticationError
+pool               local          no   none    none        0  LocalResourceError
+encode             local          no   none    none        0  LocalResourceError
+# in flight
+write_timeout      transient      no   origin  origin      0  HopTimeoutError
+read_timeout       transient      no   origin  origin      0  HopTimeoutError
+reset              transient      no   origin  origin      0  HopConnectionError
+stale              transient      once origin  none        0  HopConnectionError
+# a 2xx that is no answer
+empty              protocol       once surface surface     0  InvalidAnswerError
+no_content         protocol       no   origin  origin      0  InvalidAnswerError
+contentless        protocol       once surface surface     0  InvalidAnswerError
+html               protocol       no   origin  origin      0  InterceptedError
+garbage            protocol       once origin  origin      0  InvalidAnswerError
+encoded            protocol       no   origin  origin      0  InvalidAnswerError
+response_too_large protocol       no   none    origin      0  ResponseTooLargeError
+unfinished         protocol       no   none    surface     0  InvalidAnswerError
+schema             protocol       no   origin  surface     0  InvalidAnswerError
+tool_arguments     protocol       no   origin  surface     0  InvalidAnswerError
+no_stream          protocol       no   origin  origin      0  InvalidAnswerError
+truncated          protocol       no   origin  origin      0  InvalidAnswerError
+bad_event          protocol       no   origin  origin      0  InvalidAnswerError
+large_event        protocol       no   origin  origin      0  InvalidAnswerError
+sequence           protocol       no   origin  surface     0  InvalidAnswerError
+stream_error       transient      once origin  origin      0  ProviderError
+# statuses and codes
+redirect           config         no   origin  origin    300  HopUnreachableError
+invalid_request    caller         no   none    none        0  BadRequestError
+context_length     caller         no   none    none        0  ContextLengthError
+not_found          caller         no   none    none        0  RequestNotFoundError
+state              caller         no   none    none        0  BadRequestError
+conflict           caller         no   none    none        0  RequestConflictError
+too_large          caller         no   none    none        0  RequestTooLargeError
+unprocessable      caller         no   none    none        0  UnprocessableRequestError
+content_filter     policy         no   none    none        0  ContentFilteredError
+gateway_policy     gateway_policy no   none    none        0  GatewayPolicyError
+capability         config         no   surface surface   300  CapabilityError
+tools_on_chat      config         no   surface none        0  CapabilityError
+streaming          config         no   surface none        0  CapabilityError
+deployment         config         no   surface surface    30  DeploymentNotFoundError
+unknown_model      config         no   surface surface    30  DeploymentNotFoundError
+auth               config         no   origin  origin     30  AuthenticationError
+forbidden          config         no   origin  origin    300  PermissionDeniedError
+rate               rate           hint origin  origin      0  RateLimitedError
+quota              rate           no   origin  origin    300  RateLimitedError
+cooldown           overload       no   origin  surface     0  OverloadedError
+overload           overload       hint origin  origin      0  OverloadedError
+timeout_408        transient      no   origin  origin      0  ProviderError
+dependency         transient      no   origin  surface     0  ProviderError
+early              transient      once origin  none        0  ProviderError
+client_closed      transient      no   origin  none        0  ProviderError
+server_error       transient      once origin  origin      0  ProviderError
+bad_gateway        transient      once origin  origin      0  ProviderError
+gateway_timeout    transient      no   origin  origin      0  ProviderError
+not_implemented    config         no   surface surface   300  CapabilityError
+deadline           deadline       no   none    none        0  DeadlineExceededError
+"""
+"""The policy, a row a fault, as `Fault` explains its columns; the send state adds what `RESENDS` says, and after the
+first content nothing is sent again.  From the documented error bodies of Azure OpenAI and Anthropic, and the LiteLLM
+proxy as measured."""
+
+WORDS: Mapping[str, str] = {
     # before the request is on the wire
-    "dns": Fault("config", "no", "origin", "origin", "the host name did not resolve"),
-    "refused": Fault("transient", "once", "origin", "origin", "the connection was refused"),
-    "connect": Fault("transient", "once", "origin", "origin", "no connection could be made"),
-    "connect_timeout": Fault("transient", "no", "origin", "origin", "connecting timed out"),
-    "tls_trust": Fault("config", "no", "origin", "origin", "the TLS certificate was not trusted", 300.0),
-    "proxy": Fault("config", "no", "origin", "origin", "the HTTP proxy refused the connection", 300.0),
-    "credential": Fault("config", "no", "origin", "origin", "no token could be obtained"),
-    "pool": Fault("local", "no", "none", "none", "our own connection pool is exhausted"),
-    "encode": Fault("local", "no", "none", "none", "the request could not be put on the wire"),
+    "dns": "the host name did not resolve",
+    "dns_busy": "the name server did not answer",
+    "refused": "the connection was refused",
+    "connect": "no connection could be made",
+    "connect_timeout": "connecting timed out",
+    "tls_trust": "the TLS certificate was not trusted",
+    "proxy": "the HTTP proxy wants other credentials",
+    "proxy_denied": "the HTTP proxy refused the connection",
+    "proxy_failed": "the HTTP proxy could not connect",
+    "credential": "no token could be obtained",
+    "pool": "our own connection pool is exhausted",
+    "encode": "the request could not be put on the wire",
     # in flight
-    "write_timeout": Fault("transient", "no", "origin", "origin", "sending the request timed out"),
-    "read_timeout": Fault("transient", "no", "origin", "origin", "the provider was silent for too long"),
-    "reset": Fault("transient", "no", "origin", "origin", "the connection broke"),
+    "write_timeout": "sending the request timed out",
+    "read_timeout": "the provider was silent for too long",
+    "reset": "the connection broke",
+    "stale": "a connection that was kept open had been closed by the other side",
     # a 2xx that is no answer
-    "empty": Fault("protocol", "once", "surface", "surface", "the answer was empty"),
-    "html": Fault("protocol", "no", "origin", "origin", "an HTML page came instead of an answer"),
-    "garbage": Fault("protocol", "once", "origin", "origin", "the answer was not valid JSON"),
-    "schema": Fault("protocol", "no", "surface", "surface", "the answer had no usable content"),
-    "no_stream": Fault("protocol", "no", "origin", "origin", "the answer to a streamed request was no event stream"),
-    "truncated": Fault("protocol", "no", "origin", "origin", "the stream ended without its terminal event"),
-    "bad_event": Fault("protocol", "no", "origin", "origin", "the stream held an event that is not valid JSON"),
-    "stream_error": Fault("transient", "once", "origin", "origin", "the provider reported an error within the stream"),
+    "empty": "the answer was empty",
+    "no_content": "the answer had a status that says it has no content",
+    "contentless": "the answer held neither text nor a call of a tool",
+    "html": "an HTML page came instead of an answer",
+    "garbage": "the answer was not valid JSON",
+    "encoded": "the answer is compressed, though plain bytes were asked for",
+    "response_too_large": "the answer is larger than any answer of a model",
+    "unfinished": "the answer is not finished, though it was not asked for in the background",
+    "schema": "the answer had no usable content",
+    "tool_arguments": "the arguments of a tool call are not whole",
+    "no_stream": "the answer to a streamed request was no event stream",
+    "truncated": "the stream ended without its terminal event",
+    "bad_event": "the stream held an event that is not valid JSON",
+    "large_event": "an event of the stream, or all of them, are larger than any answer",
+    "sequence": "events of the stream are missing or out of order",
+    "stream_error": "the provider reported an error within the stream",
     # statuses and codes
-    "redirect": Fault("config", "no", "origin", "origin", "the endpoint redirects, and redirects are refused", 300.0),
-    "invalid_request": Fault("caller", "no", "none", "none", "the request was refused as invalid"),
-    "context_length": Fault("caller", "no", "none", "none", "the input is longer than the model's window"),
-    "not_found": Fault("caller", "no", "none", "none", "something the request names does not exist"),
-    "state": Fault("caller", "no", "none", "none", "the state of an earlier reply is not this endpoint's"),
-    "conflict": Fault("caller", "no", "none", "none", "the request conflicts with the current state"),
-    "too_large": Fault("caller", "no", "none", "none", "the request body is too large"),
-    "unprocessable": Fault("caller", "no", "none", "none", "the request could not be processed"),
-    "content_filter": Fault("policy", "no", "none", "none", "the content filter refused the prompt"),
-    "gateway_policy": Fault("gateway_policy", "no", "none", "none", "the gateway's policy refused the call"),
-    "capability": Fault("config", "no", "surface", "surface", "the deployment does not serve this API", 300.0),
-    "tools_on_chat": Fault(
-        "config", "no", "surface", "none", "the model takes tools with reasoning on Responses alone"
-    ),
-    "streaming": Fault("config", "no", "surface", "none", "the model, or this account, is given no stream here"),
-    "deployment": Fault("config", "no", "surface", "surface", "the endpoint knows no such deployment or path", 30.0),
-    "unknown_model": Fault("config", "no", "surface", "surface", "the endpoint knows no such model", 30.0),
-    "auth": Fault("config", "no", "origin", "origin", "the credential was refused", 30.0),
-    "forbidden": Fault("config", "no", "origin", "origin", "access was denied", 300.0),
-    "rate": Fault("rate", "hint", "origin", "origin", "the rate limit was reached"),
-    "quota": Fault("rate", "no", "origin", "origin", "the quota is used up", 300.0),
-    "cooldown": Fault("overload", "no", "origin", "surface", "the gateway has parked every deployment of this model"),
-    "overload": Fault("overload", "hint", "origin", "origin", "the provider is overloaded"),
-    "timeout_408": Fault("transient", "no", "origin", "origin", "the provider timed out"),
-    "dependency": Fault("transient", "no", "origin", "surface", "something the provider depends on failed"),
-    "early": Fault("transient", "once", "origin", "none", "the provider asked for the request again"),
-    "client_closed": Fault("transient", "no", "origin", "none", "an intermediary closed the request"),
-    "server_error": Fault("transient", "once", "origin", "origin", "the provider failed"),
-    "bad_gateway": Fault("transient", "once", "origin", "origin", "a gateway got no valid answer from the provider"),
-    "gateway_timeout": Fault("transient", "no", "origin", "origin", "a gateway timed out waiting for the provider"),
-    "not_implemented": Fault("config", "no", "surface", "surface", "the endpoint does not implement this API", 300.0),
-    "deadline": Fault("deadline", "no", "none", "none", "the deadline of the call passed"),
+    "redirect": "the endpoint redirects, and redirects are refused",
+    "invalid_request": "the request was refused as invalid",
+    "context_length": "the input is longer than the model's window",
+    "not_found": "something the request names does not exist",
+    "state": "the state of an earlier reply is not this endpoint's",
+    "conflict": "the request conflicts with the current state",
+    "too_large": "the request body is too large",
+    "unprocessable": "the request could not be processed",
+    "content_filter": "the content filter refused the prompt",
+    "gateway_policy": "the gateway's policy refused the call",
+    "capability": "the deployment does not serve this API",
+    "tools_on_chat": "the model takes tools with reasoning on Responses alone",
+    "streaming": "the model, or this account, is given no stream here",
+    "deployment": "the endpoint knows no such deployment or path",
+    "unknown_model": "the endpoint knows no such model",
+    "auth": "the credential was refused",
+    "forbidden": "access was denied",
+    "rate": "the rate limit was reached",
+    "quota": "the quota is used up",
+    "cooldown": "the gateway has parked every deployment of this model",
+    "overload": "the provider is overloaded",
+    "timeout_408": "the provider timed out",
+    "dependency": "something the provider depends on failed",
+    "early": "the provider asked for the request again",
+    "client_closed": "an intermediary closed the request",
+    "server_error": "the provider failed",
+    "bad_gateway": "a gateway got no valid answer from the provider",
+    "gateway_timeout": "a gateway timed out waiting for the provider",
+    "not_implemented": "the endpoint does not implement this API",
+    "deadline": "the deadline of the call passed",
 }
-"""By fault name.  From the documented error bodies of Azure OpenAI and Anthropic, and the LiteLLM proxy as measured."""
+"""What happened, by fault."""
+
+
+def _read(table: str) -> dict[str, Fault]:
+    rows = (line.split() for line in table.strip().splitlines()[1:] if not line.startswith("#"))
+    return {
+        name: Fault(kind, error, same, move, condemns, WORDS[name], float(shut))  # type: ignore[arg-type]
+        for name, kind, same, move, condemns, shut, error in rows
+    }
+
+
+FAULTS: dict[str, Fault] = _read(POLICY)
+"""By fault name."""
 
 # --- what providers call them ---------------------------------------------------------------------------------------
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from chatsheet_llm import errors
 from chatsheet_llm.classify import Failure
 from chatsheet_llm.errors import CallError
-from chatsheet_llm.faults import Kind
+from chatsheet_llm.faults import FAULTS
 from chatsheet_llm.formats.error_bodies import bridge_error
 from chatsheet_llm.hops import BODY, LOSS, MODE, MODEL, PATH, STATE, UNCONFIGURED, Call, Dispatch
 from chatsheet_llm.models import Registry
@@ -18,52 +18,16 @@ from chatsheet_llm.route import Mode, Route
 
 _E = TypeVar("_E", bound=CallError)
 
-ERRORS: Mapping[str, type[CallError]] = {
-    "dns": errors.HopUnreachableError,
-    "tls_trust": errors.HopUnreachableError,
-    "proxy": errors.HopUnreachableError,
-    "redirect": errors.HopUnreachableError,
-    "connect_timeout": errors.HopTimeoutError,
-    "write_timeout": errors.HopTimeoutError,
-    "read_timeout": errors.HopTimeoutError,
-    "gateway_timeout": errors.ProviderError,
-    "refused": errors.HopConnectionError,
-    "connect": errors.HopConnectionError,
-    "reset": errors.HopConnectionError,
-    "auth": errors.AuthenticationError,
-    "credential": errors.AuthenticationError,
-    "forbidden": errors.PermissionDeniedError,
-    "deployment": errors.DeploymentNotFoundError,
-    "unknown_model": errors.DeploymentNotFoundError,
-    "capability": errors.CapabilityError,
-    "not_implemented": errors.CapabilityError,
-    "tools_on_chat": errors.CapabilityError,
-    "streaming": errors.CapabilityError,
-    "context_length": errors.ContextLengthError,
-    "not_found": errors.RequestNotFoundError,
-    "conflict": errors.RequestConflictError,
-    "too_large": errors.RequestTooLargeError,
-    "unprocessable": errors.UnprocessableRequestError,
-}
-"""By fault, where the fault says more than its kind."""
-
-_BY_KIND: Mapping[Kind, type[CallError]] = {
-    "caller": errors.BadRequestError,
-    "policy": errors.ContentFilteredError,
-    "gateway_policy": errors.GatewayPolicyError,
-    "config": errors.HopConfigError,
-    "rate": errors.RateLimitedError,
-    "overload": errors.OverloadedError,
-    "transient": errors.ProviderError,
-    "protocol": errors.InvalidAnswerError,
-    "local": errors.LocalResourceError,
-    "deadline": errors.DeadlineExceededError,
-}
-
 ADVICE: Mapping[str, str] = {
     "dns": "check the endpoint's host name; a private endpoint needs its private DNS zone",
     "tls_trust": "set CHATSHEET_CA_BUNDLE to the PEM file of your certificate authority",
-    "proxy": "check CHATSHEET_PROXY or HTTPS_PROXY, or put the host into NO_PROXY",
+    "dns_busy": "check the name server, and that it can be reached from here",
+    **dict.fromkeys(
+        ("proxy", "proxy_denied", "proxy_failed"),
+        "check CHATSHEET_PROXY or HTTPS_PROXY, or put the host into NO_PROXY",
+    ),
+    "encoded": "let the gateway before the endpoint pass the header Accept-Encoding on",
+    "unfinished": "ask for it with background=True and store=True, and retrieve it by its id",
     "redirect": "set the endpoint to the URL it redirects to",
     "refused": "check the endpoint's URL, and that it is running",
     "connect": "check the endpoint's URL, and that it is running",
@@ -91,10 +55,15 @@ _REFUSES_API = frozenset({"capability", "tools_on_chat"})
 """Faults that say: not through this API."""
 
 
+def class_of(fault: str) -> type[CallError]:
+    """Return the class of error that a caller gets for a fault."""
+    found = getattr(errors, FAULTS[fault].error)
+    return cast("type[CallError]", found)
+
+
 def error_for(failure: Failure, route: Route) -> CallError:
     """Return the error for a call that ended with this failure."""
-    cls = ERRORS.get(failure.fault, _BY_KIND[failure.row.kind])
-    return _made(cls, failure, route)
+    return _made(class_of(failure.fault), failure, route)
 
 
 def ended(end: GaveUp, route: Route) -> CallError:

@@ -15,6 +15,7 @@ ELSEWHERE = hop("other/chat")
 AT_ONCE: dict[str, tuple[str, float]] = {
     "tls_trust": ("origin", 300.0),
     "proxy": ("origin", 300.0),
+    "proxy_denied": ("origin", 300.0),
     "redirect": ("origin", 300.0),
     "forbidden": ("origin", 300.0),
     "quota": ("origin", 300.0),
@@ -25,16 +26,18 @@ AT_ONCE: dict[str, tuple[str, float]] = {
     "unknown_model": ("surface", 30.0),
 }
 AFTER_FIVE: dict[str, tuple[str, float]] = {
-    **dict.fromkeys(("dns", "refused", "connect", "connect_timeout", "credential"), ("origin", 5.0)),
+    **dict.fromkeys(("dns", "dns_busy", "proxy_failed", "refused", "connect", "connect_timeout", "credential"), ("origin", 5.0)),
     **dict.fromkeys(("write_timeout", "read_timeout", "reset"), ("origin", 5.0)),
     **dict.fromkeys(("html", "garbage", "no_stream", "truncated", "bad_event", "stream_error"), ("origin", 5.0)),
     **dict.fromkeys(("rate", "overload"), ("origin", 5.0)),
     "cooldown": ("surface", 5.0),
     **dict.fromkeys(("timeout_408", "server_error", "bad_gateway", "gateway_timeout"), ("origin", 5.0)),
+    **dict.fromkeys(("no_content", "encoded", "response_too_large", "large_event"), ("origin", 5.0)),
+    **dict.fromkeys(("contentless", "unfinished", "tool_arguments", "sequence"), ("surface", 5.0)),
     **dict.fromkeys(("empty", "schema", "dependency"), ("surface", 5.0)),
 }
 NEVER = (
-    *("pool", "encode", "early", "client_closed", "deadline", "content_filter", "gateway_policy"),
+    *("stale", "pool", "encode", "early", "client_closed", "deadline", "content_filter", "gateway_policy"),
     *(
         "tools_on_chat",
         "streaming",

@@ -74,13 +74,13 @@ def test_two_calls_of_a_responses_only_model_show_one_correction(
 
 
 def test_tools_with_an_effort_are_corrected_once_too(client: ChatClient, azure: Sandbox) -> None:
-    asked: dict[str, Any] = {"model": "smart", "messages": HELLO, "tools": [TOOL]}
+    asked: dict[str, Any] = {"model": "smart", "messages": HELLO, "tools": [TOOL], "reasoning_effort": "low"}
     first, second = (way(route_of(client.chat.completions.create(**asked))) for _ in range(2))
     learned = [(lesson.deployment, lesson.mode, lesson.when) for lesson in client.learned() if lesson.mode]
 
     assert first == ["litellm/chat 400", "litellm/responses 200"]
     assert second == ["litellm/responses 200"]
-    assert learned == [("smart", "chat", "tools")]
+    assert learned == [("smart", "chat", "tools with effort")]
 
 
 def test_the_answers_of_the_proxy_tell_the_model_behind_an_alias(client: ChatClient, azure: Sandbox) -> None:
