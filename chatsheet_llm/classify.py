@@ -291,12 +291,12 @@ _BY_EXCEPTION: Mapping[str, tuple[str, SendState]] = {
 }
 _TEXT_IN_EXCEPTION: tuple[tuple[str, str], ...] = (
     ("CERTIFICATE_VERIFY_FAILED", "tls_trust"),
-    ("did not resolve: ", "dns"),
     ("Name or service not known", "dns"),
     ("nodename nor servname", "dns"),
-    ("Temporary failure in name resolution", "dns"),
+    ("Temporary failure in name resolution", "dns_busy"),
     ("No address associated with hostname", "dns"),
     ("getaddrinfo failed", "dns"),
+    ("did not resolve: ", "dns"),
     ("Connection refused", "refused"),
     ("All connection attempts failed", "connect"),
 )
@@ -310,7 +310,7 @@ def classify_exception(error: BaseException) -> Failure | None:
     if row is None:
         return None
     fault, state = row
-    if fault == "connect":
+    if fault in ("connect", "dns"):
         text = " ".join(str(link) for link in chain)
         fault = next((named for needle, named in _TEXT_IN_EXCEPTION if needle in text), fault)
     # What could not be encoded may be a key: its text stays out.

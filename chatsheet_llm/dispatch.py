@@ -8,7 +8,19 @@ from difflib import get_close_matches
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.homes import Homes
 from chatsheet_llm.hop_maker import HopMaker
-from chatsheet_llm.hops import BODY, MODEL, RESTARTABLE, SAME, UNCONFIGURED, Call, Dispatch, Hop, Left, Reachable
+from chatsheet_llm.hops import (
+    BODY,
+    BOUNDARY,
+    MODEL,
+    RESTARTABLE,
+    SAME,
+    UNCONFIGURED,
+    Call,
+    Dispatch,
+    Hop,
+    Left,
+    Reachable,
+)
 from chatsheet_llm.known import deployment_of
 from chatsheet_llm.learned import Learned
 from chatsheet_llm.models import ModelSpec, Registry
@@ -72,6 +84,8 @@ def dispatch(
             lost.extend(losses)
         if hops or not _hinted(skipped, lost, heeded, credulous and _doubtful(places, endpoints, spec, call, learned)):
             break
+    hops, abroad = _within(hops)
+    skipped += abroad
     if call.path not in RESTARTABLE:
         hops = hops[:1]
 
@@ -80,6 +94,17 @@ def dispatch(
         return maker.amended(hop, fault, endpoints[found[0]], found[1]) if found is not None else None
 
     return Dispatch(tuple(hops), tuple(skipped), tuple(dict.fromkeys(lost)), amend)
+
+
+def _within(hops: Sequence[Hop]) -> tuple[list[Hop], list[Skip]]:
+    """Return the hops in the data boundary of the first that lies in one, and those that lie in another."""
+    home = next((hop for hop in hops if hop.boundary), None)
+    if home is None:
+        return list(hops), []
+    abroad = [hop for hop in hops if hop.boundary not in ("", home.boundary)]
+    reason = f"lies in data boundary {{!r}}, and {home.name} in {home.boundary!r}"
+    skips = [Skip(hop.name, BOUNDARY, reason.format(hop.boundary)) for hop in abroad]
+    return [hop for hop in hops if hop not in abroad], skips
 
 
 def _hinted(skipped: Sequence[Skip], lost: Sequence[Loss], heeded: frozenset[str], doubtful: bool) -> bool:

@@ -21,6 +21,7 @@ from chatsheet_llm.values import (
     Secret,
     Text,
     Url,
+    clean_answers_after,
     clean_ascii,
     clean_headers,
     clean_modes,
@@ -65,8 +66,10 @@ class EndpointSettings(BaseModel):
     where a layer does not say.  ``key_header`` is how the key travels (None: as the kind does by default; ``api-key``
     is ``x-api-key`` for Anthropic).  ``modes`` are the APIs it may be asked for (None: all
     that its kind has).  ``headers`` are sent with every request.  ``ca_bundle`` and ``proxy`` replace the general ones.
-    ``boundary`` names the data boundary it lies in, ``label`` is for people.  Keys, tokens, header values and the
-    proxy are secrets in every repr and dump.
+    ``boundary`` names the data boundary it lies in: a call that may go to a hop in one goes to none in another.
+    ``answers_after`` lists refusals of other hops after which this one may be asked all the same: ``context_length``
+    (it has a larger window), ``content_filter``, ``gateway_policy``.  ``label`` is for people.  Keys, tokens, header
+    values and the proxy are secrets in every repr and dump.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False)
@@ -83,6 +86,7 @@ class EndpointSettings(BaseModel):
     ca_bundle: LocalPath = None
     proxy: Proxy = None
     boundary: Text = None
+    answers_after: Annotated[tuple[str, ...], BeforeValidator(clean_answers_after)] = ()
     label: Text = None
 
     def told(self) -> dict[str, object]:
@@ -90,7 +94,7 @@ class EndpointSettings(BaseModel):
         return {
             name: value
             for name in sorted(self.model_fields_set)
-            if (value := getattr(self, name)) not in (None, "", {})
+            if (value := getattr(self, name)) not in (None, "", {}, ())
         }
 
 

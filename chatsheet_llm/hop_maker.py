@@ -270,4 +270,6 @@ def _hop(
         losses=losses,
         reason=reason,
         entry=entry,
+        boundary=endpoint.boundary,
+        answers_after=endpoint.answers_after,
     )

@@ -32,6 +32,8 @@ UNCONFIGURED = "not configured"
 """The rule of a hop whose endpoint lacks a setting."""
 SAME = "same"
 """The rule of a hop that would ask what an earlier hop of the chain asks."""
+BOUNDARY = "boundary"
+"""The rule of a hop that lies in another data boundary than the first one."""
 PATH = "path"
 """The rule of a hop whose endpoint does not serve the path, and of one that is sent a path as it is."""
 
@@ -51,6 +53,10 @@ class Reachable(Protocol):
     def default_deployment(self) -> str | None: ...
     @property
     def max_attempts(self) -> int: ...
+    @property
+    def boundary(self) -> str: ...
+    @property
+    def answers_after(self) -> tuple[str, ...]: ...
     def refuses(self, path: str, mode: Mode | None) -> str | None:
         """Return why this endpoint cannot serve the path, or None."""
 
@@ -66,7 +72,7 @@ class Call:
     method: str
     path: str
     format: Mode | None
-    body: Mapping[str, object] | None
+    body: Mapping[str, object] | None = field(repr=False)
     stream: bool
     chain: tuple[str, ...] | None = None
     mode: Mode | None = None
@@ -112,7 +118,7 @@ class Hop:
     ``rule`` names the rule that chose the API, ``reason`` says it in a sentence.  ``body`` is the JSON to send (None
     for a request without one); ``losses`` what the mode's format could not hold.  ``whole`` asks for a whole reply
     where the caller wants a stream.  ``after`` lists the faults that led to this form of the hop, ``entry`` is the
-    chain's word for it.
+    chain's word for it.  ``boundary`` and ``answers_after`` are its endpoint's.
     """
 
     name: str
@@ -123,12 +129,14 @@ class Hop:
     origin: str
     surface: str
     max_attempts: int = 2
-    body: Mapping[str, object] | None = None
+    body: Mapping[str, object] | None = field(default=None, repr=False)
     losses: tuple[Loss, ...] = ()
     reason: str = ""
     whole: bool = False
     after: tuple[str, ...] = ()
     entry: str = ""
+    boundary: str = ""
+    answers_after: tuple[str, ...] = ()
 
 
 Left = tuple[Skip, tuple[Loss, ...]]

@@ -160,7 +160,7 @@ class _ModelsFile(YamlFile):
             place = f"{where}.{field}"
             if field == "headers":
                 values[field] = self.texts(value, place)
-            elif field == "modes":
+            elif field in ("modes", "answers_after"):
                 values[field] = self.tried_each(value, place, parse_mode)
             else:
                 values[field] = self.text(value, place)

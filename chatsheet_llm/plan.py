@@ -19,6 +19,7 @@ from tenacity.wait import wait_base
 
 from chatsheet_llm.classify import Failure
 from chatsheet_llm.domains import Domains, price
+from chatsheet_llm.faults import RESENDS
 from chatsheet_llm.hops import Amend, Hop, Left, unamended
 from chatsheet_llm.learned import WEAK
 
@@ -106,6 +107,7 @@ class _Seen:
     on_hop: Counter[str] = field(default_factory=Counter)
     origins: set[str] = field(default_factory=set)
     surfaces: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
     unmade: list[Left] = field(default_factory=list)
 
@@ -208,15 +210,20 @@ class _Plan:
             else:
                 seen.surfaces.add(hop.surface)
             return other
-        if row.move == "none" or stops:
+        if stops:
             raise self.gave_up()
-        if failure.send_state in ("ambiguous", "committed"):
+        if row.move == "none":
+            return self._in_spite_of(hop, failure)
+        allowed = RESENDS[failure.send_state]
+        if allowed is not None:
             seen.ambiguous += 1
-            if self.side_effects or seen.ambiguous > 1:
+            if self.side_effects or seen.ambiguous > allowed:
                 raise self.gave_up()
 
         retries = self.policy.max_retries
         again = seen.on_hop[hop.name] <= (retries if self.policy.insists else min(retries, hop.max_attempts - 1))
+        if failure.headers.get("x-should-retry") == "false":
+            again = False
         if row.same == "once" and again:
             pause = self.policy.wait(state)
             if self._fits(pause) and self._pays(hop, failure):
@@ -242,6 +249,19 @@ class _Plan:
                 yield from self._sleep(pause, row.sentence)
             waiting.append(hop)
         return (yield from self._wait_for(waiting))
+
+    def _in_spite_of(self, hop: Hop, failure: Failure) -> Hop:
+        """Return a hop that is set up to be asked after a refusal which else ends the call."""
+        seen = self.seen
+        seen.refused.add(failure.fault)
+        seen.surfaces.add(hop.surface)
+        others = [other for other in self.hops if self._fresh(other)]
+        if others and (not seen.moved or self._pays(hop, failure)):
+            seen.moved = True
+            found = self._open(others)
+            if found is not None:
+                return found
+        raise self.gave_up()
 
     def choose(self) -> Generator[Wait, None, Hop]:
         """Choose a hop that is open; where none is, probe one early, or wait for a time that a server named."""
@@ -292,7 +312,12 @@ class _Plan:
         raise self.gave_up()
 
     def _fresh(self, hop: Hop) -> bool:
-        return hop.origin not in self.seen.origins and hop.surface not in self.seen.surfaces
+        seen = self.seen
+        return (
+            hop.origin not in seen.origins
+            and hop.surface not in seen.surfaces
+            and seen.refused.issubset(hop.answers_after)
+        )
 
     def _fits(self, pause: float) -> bool:
         return pause <= LONGEST_WAIT and self.clock() + pause < self.deadline_at

@@ -20,6 +20,8 @@ from pydantic import BeforeValidator, SecretStr
 
 from chatsheet_llm.route import MODES, Mode
 
+ANSWERS_AFTER: Final = ("context_length", "content_filter", "gateway_policy")
+"""Refusals that end a call, unless an endpoint is set up to be asked after them."""
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """What an endpoint or a chain may be called."""
 
@@ -127,6 +129,15 @@ def clean_modes(value: object) -> tuple[Mode, ...] | None:
     """Return a list of modes, written as for `clean_names`."""
     names = clean_names(value)
     return None if names is None else tuple(map(parse_mode, names))
+
+
+def clean_answers_after(value: object) -> tuple[str, ...]:
+    """Return a list of refusals after which an endpoint may be asked all the same, written as for `clean_names`."""
+    names = clean_names(value) or ()
+    for name in names:
+        if name not in ANSWERS_AFTER:
+            raise RepeatedError(f"{name!r} is no refusal that another hop may answer; use {', '.join(ANSWERS_AFTER)}")
+    return names
 
 
 def clean_chain(value: object) -> tuple[str, ...]:

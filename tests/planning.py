@@ -71,12 +71,13 @@ class Trace:
         return None if self.gave_up is None else self.gave_up.failure.fault
 
 
-def hop(name: str, origin: str | None = None, *, max_attempts: int = 2) -> Hop:
+def hop(name: str, origin: str | None = None, *, max_attempts: int = 2, answers_after: tuple[str, ...] = ()) -> Hop:
     """A hop named ``endpoint/mode``; hops of one endpoint share an origin unless told otherwise."""
     endpoint, _, api = name.partition("/")
     mode: Mode = "responses" if api == "responses" else "chat"
     origin = origin or f"https://{endpoint}"
-    return Hop(name, endpoint, mode, "gpt-5", "test", origin, f"{origin} {mode} gpt-5", max_attempts)
+    surface = f"{origin} {mode} gpt-5"
+    return Hop(name, endpoint, mode, "gpt-5", "test", origin, surface, max_attempts, answers_after=answers_after)
 
 
 def chain(*names: str) -> list[Hop]:

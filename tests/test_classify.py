@@ -516,6 +516,12 @@ SDK = openai.APIConnectionError(request=REQUEST)
 
 EXCEPTIONS: list[tuple[BaseException, str, str]] = [
     (raised(SDK, httpx2.ConnectError("x"), socket.gaierror(-2, "Name or service not known")), "dns", "not_sent"),
+    (
+        raised(httpx2.ConnectError("x"), socket.gaierror(-3, "Temporary failure in name resolution")),
+        "dns_busy",
+        "not_sent",
+    ),
+    (raised(httpx2.ConnectError("the name x did not resolve: [Errno -5] No such host")), "dns", "not_sent"),
     (httpx2.ConnectError("[Errno -2] Name or service not known"), "dns", "not_sent"),
     (httpx2.ConnectError("[Errno 11001] getaddrinfo failed"), "dns", "not_sent"),
     (raised(httpx2.ConnectError("x"), ConnectionRefusedError(111, "refused")), "refused", "not_sent"),

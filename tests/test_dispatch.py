@@ -500,3 +500,23 @@ def test_what_a_model_takes_is_told_by_its_base_model(base: str | None, deployme
     assert found.hops[0].body is not None
     assert found.hops[0].body["model"] == deployment
     assert ("temperature" in found.hops[0].body) == kept
+
+
+# --- data boundaries
+
+
+def test_a_call_that_may_go_to_a_hop_in_one_boundary_goes_to_none_in_another() -> None:
+    eu, us = (
+        build(name, EndpointSettings(kind="openai", base_url=f"https://{name}.example", api_key="k", boundary=name))
+        for name in ("eu", "us")
+    )
+    found = dispatch(
+        Call("post", "/chat/completions", "chat", chat(), False),
+        endpoints={**ENDPOINTS, "eu": eu, "us": us},
+        registry=Registry.empty(),
+        chain=["litellm", "eu/chat", "us/chat", "azure/chat"],
+    )
+
+    assert names(found) == ["litellm/chat", "eu/chat", "azure/chat"]
+    assert [(skip.hop, skip.rule) for skip in found.skipped] == [("us/chat", "boundary")]
+    assert "lies in data boundary 'us', and eu/chat in 'eu'" in found.skipped[0].reason

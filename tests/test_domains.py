@@ -26,7 +26,8 @@ AT_ONCE: dict[str, tuple[str, float]] = {
     "unknown_model": ("surface", 30.0),
 }
 AFTER_FIVE: dict[str, tuple[str, float]] = {
-    **dict.fromkeys(("dns", "dns_busy", "proxy_failed", "refused", "connect", "connect_timeout", "credential"), ("origin", 5.0)),
+    **dict.fromkeys(("dns", "dns_busy", "proxy_failed", "refused", "connect"), ("origin", 5.0)),
+    **dict.fromkeys(("connect_timeout", "credential"), ("origin", 5.0)),
     **dict.fromkeys(("write_timeout", "read_timeout", "reset"), ("origin", 5.0)),
     **dict.fromkeys(("html", "garbage", "no_stream", "truncated", "bad_event", "stream_error"), ("origin", 5.0)),
     **dict.fromkeys(("rate", "overload"), ("origin", 5.0)),

@@ -16,7 +16,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_version", "errors", "route"),
     ("formats", "faults", "hints", "redact", "classify", "budget", "breaker", "domains", "origins", "learned"),
     (
-        "values", "variables", "yaml_file", "endpoint_settings", "models", "models_flat", "models_file", "settings", "capabilities",
+        "values", "variables", "yaml_file", "endpoint_settings", "models", "models_flat", "models_file", "settings",
+        "capabilities",
     ),
     ("hops", "known", "modes", "parameters", "defaults", "homes", "hop_maker", "dispatch", "inventory",
      "plan"),

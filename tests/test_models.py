@@ -580,8 +580,8 @@ MISTAKES = {
         [
             (
                 "models.yaml:2: endpoints.azure: unknown field 'base_urll'; did you mean 'base_url'? "
-                "allowed: ad_token, api_key, api_version, base_url, boundary, ca_bundle, deployment, headers, "
-                "key_header, kind, label, modes, proxy"
+                "allowed: ad_token, answers_after, api_key, api_version, base_url, boundary, ca_bundle, deployment, "
+                "headers, key_header, kind, label, modes, proxy"
             )
         ],
     ),

@@ -537,3 +537,55 @@ def test_two_plans_share_nothing_but_the_domains() -> None:
 
 def test_a_failure_is_a_value() -> None:
     assert Failure("rate", "rejected", 429) == Failure("rate", "rejected", 429)
+
+
+# --- what stops a call, unless a hop is set up to be asked after it
+
+
+WIDE = ("context_length",)
+
+
+@pytest.mark.parametrize("fault", ["context_length", "content_filter", "gateway_policy"])
+def test_a_hop_that_is_set_up_for_it_is_asked_after_a_refusal(fault: str) -> None:
+    hops = [hop("azure/chat"), hop("other/chat"), hop("wide/chat", answers_after=(fault,))]
+    trace = replay(hops, [fault, OK])
+
+    assert trace.hops == ["azure/chat", "wide/chat"]
+
+
+def test_another_refusal_than_the_one_it_is_set_up_for_ends_the_call() -> None:
+    trace = replay([hop("azure/chat"), hop("wide/chat", answers_after=WIDE)], ["content_filter"])
+
+    assert (trace.hops, trace.fault) == (["azure/chat"], "content_filter")
+
+
+def test_what_was_refused_once_goes_to_no_hop_that_is_not_set_up_for_it_later_either() -> None:
+    hops = [hop("azure/chat"), hop("wide/chat", answers_after=WIDE), hop("other/chat")]
+    trace = replay(hops, ["context_length", "auth"])
+
+    assert trace.hops == ["azure/chat", "wide/chat"]
+    assert trace.fault == "context_length"
+
+
+def test_another_api_of_the_same_deployment_may_be_set_up_for_it_too() -> None:
+    hops = [hop("azure/responses", answers_after=WIDE), hop("azure/chat", answers_after=WIDE)]
+
+    assert replay(hops, ["context_length", OK]).hops == ["azure/responses", "azure/chat"]
+
+
+# --- what the server says of re-sends
+
+AGAIN = ["azure/responses", "azure/responses"]
+
+
+@pytest.mark.parametrize(("said", "hops"), [("false", ["azure/responses", "other/chat"]), ("true", AGAIN)])
+def test_a_server_that_wants_no_second_send_gets_none(said: str, hops: list[str]) -> None:
+    failed = failure("server_error", headers={"x-should-retry": said})
+
+    assert replay(chain("azure/responses", "other/chat"), [failed, OK]).hops == hops
+
+
+def test_a_server_cannot_have_a_wrong_request_sent_again() -> None:
+    trace = replay(chain(), [failure("invalid_request", headers={"x-should-retry": "true"})])
+
+    assert (len(trace.sends), trace.fault) == (1, "invalid_request")

@@ -76,6 +76,16 @@ class Endpoint(BaseModel, ABC):
         """The deployment for models that the registry does not place."""
         return self.settings.deployment
 
+    @property
+    def boundary(self) -> str:
+        """The data boundary it lies in, or nothing."""
+        return self.settings.boundary or ""
+
+    @property
+    def answers_after(self) -> tuple[str, ...]:
+        """Refusals of other hops after which this one may be asked."""
+        return self.settings.answers_after
+
     @cached_property
     def origin(self) -> str:
         """Name of the failure domain: host, port and credential (a digest of it)."""
