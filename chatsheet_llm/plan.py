@@ -3,6 +3,10 @@
 It yields :class:`Send` and :class:`Wait`.  The driver answers with ``next`` when a send gave the answer or a wait is
 over, throws :class:`Failed` when a send failed, and calls ``close`` when the caller cancelled.  The generator returns
 when the call succeeded and raises :class:`GaveUp` when nothing may be tried any more.  No answer passes through it.
+
+A send with a time in ``hedge`` may be raced: where nothing has come by then, the driver sends :data:`SLOW` into the
+plan and is given a second :class:`Send`, which runs beside the first, or :data:`STAY`.  Then it sends
+:class:`Answered`, or throws :class:`Failed` once both have failed or one has failed in a way that `ends` the call.
 """
 
 from __future__ import annotations
@@ -56,6 +60,8 @@ class Send:
     timeout: float
     patient: bool = True
     """Whether running out of this time says something about the hop."""
+    hedge: float | None = None
+    """Seconds after which another hop may be asked beside it; None: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +72,32 @@ class Wait:
     reason: str
 
 
-class Failed(Exception):
-    """Thrown into the plan: the last send failed so."""
+class Slow:
+    """Sent into the plan: nothing has come of the last send by the time that its ``hedge`` names."""
 
-    def __init__(self, failure: Failure) -> None:
+
+SLOW = Slow()
+STAY = Wait(0.0, "no other hop is asked beside the one that is slow")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Sent into the plan: of two hops that were asked side by side this one answered; ``failed`` is what the other did,
+    where it had failed before.
+    """
+
+    hop: Hop
+    failed: Failure | None = None
+
+
+class Failed(Exception):
+    """Thrown into the plan: the last send failed so.  Of two side by side, the one that failed first is ``before``."""
+
+    def __init__(self, failure: Failure, hop: Hop | None = None, before: tuple[Hop, Failure] | None = None) -> None:
         super().__init__(failure.sentence)
         self.failure = failure
+        self.hop = hop
+        self.before = before
 
 
 class GaveUp(Exception):
@@ -104,6 +130,7 @@ class _Seen:
     paid: float = 0.0
     moved: bool = False
     probed: bool = False
+    hedged: bool = False
     on_hop: Counter[str] = field(default_factory=Counter)
     origins: set[str] = field(default_factory=set)
     surfaces: set[str] = field(default_factory=set)
@@ -121,33 +148,45 @@ def plan(
     attempt: float = math.inf,
     side_effects: bool = False,
     amend: Amend = unamended,
+    hedge: Callable[[Hop], float | None] = lambda hop: None,  # noqa: ARG005  never
     clock: Callable[[], float] = time.monotonic,
-) -> Generator[Send | Wait, None, None]:
+) -> Generator[Send | Wait, Slow | Answered | None, None]:
     """Plan one call over the hops, in order.
 
     ``deadline_at`` is a time of ``clock`` (monotonic seconds).  ``attempt`` is the most seconds that the caller gives
     to one attempt; without it the plan shares the time out.  ``side_effects`` forbids a second send after one whose
     outcome is unknown.  ``amend`` gives a hop that has refused a request the form that it asks for, which is tried at
-    once.  Raises :class:`GaveUp`.
+    once.  ``hedge`` says after how many seconds of silence another hop may be asked beside one.  Raises
+    :class:`GaveUp`.
     """
-    call = _Plan(hops, domains, policy, deadline_at, attempt, side_effects, amend, clock)
+    call = _Plan(hops, domains, policy, deadline_at, attempt, side_effects, amend, hedge, clock)
     hop = yield from call.choose()
     while True:
         left = deadline_at - clock()
         if left <= 0:
             domains.abandoned(hop)
             raise call.gave_up()
+        beside: Hop | None = None
         try:
-            yield call.send(hop, left)
+            heard = yield call.send(hop, left)
+            if isinstance(heard, Slow):
+                beside = call.beside(hop)
+                heard = yield STAY if beside is None else call.send(beside, deadline_at - clock())
         except Failed as failed:
             failure = failed.failure
+            hop = call.lost(hop, beside, failed)
         except GeneratorExit:
-            domains.abandoned(hop)
+            call.abandoned(hop, beside)
             raise
         else:
-            domains.succeeded(hop, refund=call.seen.paid)
+            call.won(hop, beside, heard)
             return
         hop = yield from call.after(hop, failure)
+
+
+def ends(failure: Failure) -> bool:
+    """Whether a call ends with this failure, whatever another hop would answer: what it refuses, no other may take."""
+    return failure.row.move == "none"
 
 
 def worst(failures: Sequence[Failure]) -> Failure:
@@ -170,6 +209,7 @@ class _Plan:
     attempt: float
     side_effects: bool
     amend: Amend
+    hedge: Callable[[Hop], float | None]
     clock: Callable[[], float]
     seen: _Seen = field(default_factory=_Seen)
     started: float = field(init=False)
@@ -189,7 +229,66 @@ class _Plan:
         share = left / 2 if others else left
         # A caller who says how long an attempt may take gets that, also where it leaves no time for another hop.
         seconds = min(self.attempt, left) if math.isfinite(self.attempt) else share
-        return Send(hop, seen.sends, seconds, patient=seconds >= min(share, IMPATIENT))
+        hedge = None if self.side_effects or seen.hedged else self.hedge(hop)
+        return Send(
+            hop,
+            seen.sends,
+            seconds,
+            patient=seconds >= min(share, IMPATIENT),
+            hedge=hedge if hedge is not None and hedge < seconds else None,
+        )
+
+    def beside(self, hop: Hop) -> Hop | None:
+        """Return another origin's hop to ask beside a slow one, its right to send taken; None where that may not be.
+
+        It counts as a send, and it costs what a re-send costs.
+        """
+        seen, slow = self.seen, Failure("read_timeout", "ambiguous")
+        seen.hedged = True
+        others = [other for other in self.hops if other.origin != hop.origin and self._fresh(other)]
+        if not others or self.policy.stop(self._retry_state(slow)) or not self._pays(hop, slow):
+            return None
+        for other in others:
+            if self.domains.permits(other) and self.domains.enter(other):
+                return other
+        return None
+
+    def won(self, hop: Hop, beside: Hop | None, heard: Slow | Answered | None) -> None:
+        """Hear of the answer, and of the other hop of a race."""
+        told = heard if isinstance(heard, Answered) else Answered(hop)
+        winner, other = (beside, hop) if beside is not None and told.hop is beside else (hop, beside)
+        if other is not None and told.failed is not None:
+            self.domains.failed(other, told.failed)
+        else:
+            self.abandoned(other)
+        self.domains.succeeded(winner, refund=self.seen.paid)
+
+    def lost(self, hop: Hop, beside: Hop | None, failed: Failed) -> Hop:
+        """Hear that all has failed that was sent, or that one has and the other must not go on; return the last."""
+        last = failed.hop or hop
+        if failed.before is not None:
+            first, failure = failed.before
+            self.domains.failed(first, failure)
+            self.seen.failures.append(failure)
+            self.seen.ambiguous += RESENDS[failure.send_state] is not None
+            self._leave(first, failure)
+        else:
+            self.abandoned(beside if last is hop else hop)
+        return last
+
+    def abandoned(self, *hops: Hop | None) -> None:
+        """Hear that nobody waits any more for what these hops were asked."""
+        for hop in hops:
+            if hop is not None:
+                self.domains.abandoned(hop)
+
+    def _leave(self, hop: Hop, failure: Failure) -> None:
+        """Ask nothing more of what failed so."""
+        self.seen.surfaces.add(hop.surface)
+        if failure.row.move == "origin":
+            self.seen.origins.add(hop.origin)
+        elif failure.row.move == "none":
+            self.seen.refused.add(failure.fault)
 
     def after(self, hop: Hop, failure: Failure) -> Generator[Wait, None, Hop]:
         """Decide after a failure: the same hop again, another one, or stop."""
@@ -231,9 +330,7 @@ class _Plan:
                 if self.domains.enter(hop):
                     return hop
 
-        seen.surfaces.add(hop.surface)
-        if row.move == "origin":
-            seen.origins.add(hop.origin)
+        self._leave(hop, failure)
         others = [other for other in self.hops if self._fresh(other)]
         if others and (not seen.moved or self._pays(hop, failure)):
             seen.moved = True
@@ -253,8 +350,7 @@ class _Plan:
     def _in_spite_of(self, hop: Hop, failure: Failure) -> Hop:
         """Return a hop that is set up to be asked after a refusal which else ends the call."""
         seen = self.seen
-        seen.refused.add(failure.fault)
-        seen.surfaces.add(hop.surface)
+        self._leave(hop, failure)
         others = [other for other in self.hops if self._fresh(other)]
         if others and (not seen.moved or self._pays(hop, failure)):
             seen.moved = True

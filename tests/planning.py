@@ -11,7 +11,7 @@ from chatsheet_llm.classify import Failure
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.faults import FAULTS
 from chatsheet_llm.hops import Hop
-from chatsheet_llm.plan import Failed, GaveUp, Policy, Send, Wait, plan
+from chatsheet_llm.plan import SLOW, Answered, Failed, GaveUp, Policy, Send, Slow, Wait, ends, plan
 from chatsheet_llm.route import Mode, SendState
 
 OK = "ok"
@@ -108,10 +108,12 @@ def replay(
     policy: Policy = POLICY,
     deadline: float = 120.0,
     side_effects: bool = False,
+    hedge: float | None = None,
 ) -> Trace:
     """Run one call.  ``script`` gives what comes of each send in order, or of every send to a hop by its name.
 
-    Raises AssertionError where the plan sends more often than the script has answers.
+    With ``hedge``, seconds, a second hop is asked beside one that is slow, if the plan has one.  Raises AssertionError
+    where the plan sends more often than the script has answers.
     """
     clock = clock or Clock()
     left = list(script) if not isinstance(script, Mapping) else []
@@ -122,31 +124,57 @@ def replay(
         policy=policy,
         deadline_at=clock.now + deadline,
         side_effects=side_effects,
+        hedge=lambda hop: hedge,
         clock=clock,
     )
+
+    def came_of(step: Send) -> Came:
+        trace.sends.append(step)
+        assert isinstance(script, Mapping) or left, f"an unexpected send to {step.hop.name}, after {trace.hops}"
+        told = script[step.hop.name] if isinstance(script, Mapping) else left.pop(0)
+        return told if isinstance(told, Came) else Came(told)
+
     failed: Failed | None = None
+    heard: Answered | Slow | None = None
     try:
         while True:
-            step = next(steps) if failed is None else steps.throw(failed)
-            failed = None
+            step = steps.send(heard) if failed is None else steps.throw(failed)
+            failed = heard = None
             if isinstance(step, Wait):
                 trace.waits.append(step.seconds)
                 clock.now += step.seconds
                 continue
-            trace.sends.append(step)
-            assert isinstance(script, Mapping) or left, f"an unexpected send to {step.hop.name}, after {trace.hops}"
-            told = script[step.hop.name] if isinstance(script, Mapping) else left.pop(0)
-            came = told if isinstance(told, Came) else Came(told)
-            clock.now += min(came.seconds, step.timeout)
-            if came.outcome == OK:
-                continue
-            failed = Failed(came.outcome if isinstance(came.outcome, Failure) else failure(came.outcome))
+            assert isinstance(step, Send)
+            came = came_of(step)
+            raced: list[tuple[float, Send, Came]] = [(min(came.seconds, step.timeout), step, came)]
+            if step.hedge is not None and came.seconds > step.hedge:
+                clock.now += step.hedge
+                beside = steps.send(SLOW)
+                raced[0] = (raced[0][0] - step.hedge, step, came)
+                if isinstance(beside, Send):
+                    came = came_of(beside)
+                    raced.append((min(came.seconds, beside.timeout), beside, came))
+            failed, heard = _raced(sorted(raced, key=lambda run: run[0]), clock)
     except StopIteration:
         pass
     except GaveUp as gave_up:
         trace.gave_up = gave_up
     trace.seconds = clock.now - begun
     return trace
+
+
+def _raced(runs: Sequence[tuple[float, Send, Came]], clock: Clock) -> tuple[Failed | None, Answered | None]:
+    """Let one or two sends come to their end, the first one first; return what to tell the plan."""
+    begun, before = clock.now, None
+    for seconds, step, came in runs:
+        clock.now = begun + seconds
+        if came.outcome == OK:
+            return None, Answered(step.hop, before[1] if before is not None else None)
+        why = came.outcome if isinstance(came.outcome, Failure) else failure(came.outcome)
+        if ends(why) or step is runs[-1][1]:
+            return Failed(why, step.hop, before), None
+        before = (step.hop, why)
+    raise AssertionError("nothing was sent")
 
 
 def faults_of(*kinds: str) -> list[str]:
