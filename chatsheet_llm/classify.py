@@ -73,6 +73,8 @@ def request_id(headers: Mapping[str, str]) -> str | None:
 
 # --- replies -------------------------------------------------------------------------------------------------------
 
+_STATUS_SAYS_MORE = frozenset(("server_error", status) for status in (408, 502, 503, 504, 529))
+"""A generic name beside a status that is not."""
 _TEXT_STATUSES = frozenset({400, 403, 404, 500})
 _STATE_PARAMS = ("previous_response_id", "file", "conversation", "response_id", "container")
 _REFUSALS = frozenset(
@@ -141,7 +143,7 @@ def _fault_of(status: int, error: Mapping[str, object], text: str, headers: Mapp
     if status == 500 and headers.get("content-type", "").startswith("text/plain") and "Internal Server Error" in text:
         # The LiteLLM proxy without its database driver answers a missing key so.
         return fault or "server_error"
-    if fault is not None:
+    if fault is not None and (fault, status) not in _STATUS_SAYS_MORE:
         return fault
     if status in BY_STATUS:
         return BY_STATUS[status]
@@ -268,6 +270,12 @@ _BY_EXCEPTION: Mapping[str, tuple[str, SendState]] = {
     "SSLCertVerificationError": ("tls_trust", "not_sent"),
     "gaierror": ("dns", "not_sent"),
     "ConnectionRefusedError": ("refused", "not_sent"),
+    "ResolverTimeout": ("dns_busy", "not_sent"),
+    "ResolverFailed": ("dns_busy", "not_sent"),
+    "StaleConnection": ("stale", "ambiguous"),
+    "EncodedAnswer": ("encoded", "ambiguous"),
+    "AnswerTooLarge": ("response_too_large", "ambiguous"),
+    "NoAnswer": ("no_content", "ambiguous"),
     "ProxyError": ("proxy", "not_sent"),
     "PoolTimeout": ("pool", "not_sent"),
     "ConnectTimeout": ("connect_timeout", "not_sent"),
@@ -284,6 +292,7 @@ _BY_EXCEPTION: Mapping[str, tuple[str, SendState]] = {
     "RemoteProtocolError": ("reset", "ambiguous"),
     "DecodingError": ("garbage", "ambiguous"),
     "JSONDecodeError": ("garbage", "ambiguous"),
+    "NoToken": ("credential", "not_sent"),
     "ClientAuthenticationError": ("credential", "not_sent"),
     "CredentialUnavailableError": ("credential", "not_sent"),
     "APITimeoutError": ("read_timeout", "ambiguous"),
@@ -313,6 +322,11 @@ def classify_exception(error: BaseException) -> Failure | None:
     if fault in ("connect", "dns"):
         text = " ".join(str(link) for link in chain)
         fault = next((named for needle, named in _TEXT_IN_EXCEPTION if needle in text), fault)
+    if fault == "proxy":
+        # The HTTP library tells the proxy's answer as "407 Proxy Authentication Required".
+        answered = re.match(r"([45])\d\d\b", str(chain[-1]))
+        if answered is not None and not str(chain[-1]).startswith("407"):
+            fault = "proxy_failed" if answered[1] == "5" else "proxy_denied"
     # What could not be encoded may be a key: its text stays out.
     message = None if fault == "encode" else redact(str(chain[-1]))[:200] or None
     return Failure(fault=fault, send_state=state, message=message)

@@ -22,8 +22,9 @@ RESENDS: Mapping[SendState, int | None] = {"not_sent": None, "rejected": None, "
 """How many times a call may be sent again after attempts that ended so; None leaves it to budget and stop.  Where a
 second send could do something twice, what is ambiguous allows none."""
 
-Same = Literal["no", "once", "hint"]
-"""Same hop again: never, after a backoff, or when the server's wait hint has passed and no other origin is left."""
+Same = Literal["no", "once", "last", "hint"]
+"""Same hop again: never; after a backoff, before any other is asked; after a backoff, where no other is left; or when
+the server's wait hint has passed and no other is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,11 @@ read_timeout       transient      no   origin  origin      0  HopTimeoutError
 reset              transient      no   origin  origin      0  HopConnectionError
 stale              transient      once origin  none        0  HopConnectionError
 # a 2xx that is no answer
-empty              protocol       once surface surface     0  InvalidAnswerError
+empty              protocol       last surface surface     0  InvalidAnswerError
 no_content         protocol       no   origin  origin      0  InvalidAnswerError
-contentless        protocol       once surface surface     0  InvalidAnswerError
+contentless        protocol       last surface surface     0  InvalidAnswerError
 html               protocol       no   origin  origin      0  InterceptedError
-garbage            protocol       once origin  origin      0  InvalidAnswerError
+garbage            protocol       last origin  origin      0  InvalidAnswerError
 encoded            protocol       no   origin  origin      0  InvalidAnswerError
 response_too_large protocol       no   none    origin      0  ResponseTooLargeError
 unfinished         protocol       no   none    surface     0  InvalidAnswerError
@@ -81,7 +82,7 @@ truncated          protocol       no   origin  origin      0  InvalidAnswerError
 bad_event          protocol       no   origin  origin      0  InvalidAnswerError
 large_event        protocol       no   origin  origin      0  InvalidAnswerError
 sequence           protocol       no   origin  surface     0  InvalidAnswerError
-stream_error       transient      once origin  origin      0  ProviderError
+stream_error       transient      last origin  origin      0  ProviderError
 # statuses and codes
 redirect           config         no   origin  origin    300  HopUnreachableError
 invalid_request    caller         no   none    none        0  BadRequestError
@@ -108,8 +109,8 @@ timeout_408        transient      no   origin  origin      0  ProviderError
 dependency         transient      no   origin  surface     0  ProviderError
 early              transient      once origin  none        0  ProviderError
 client_closed      transient      no   origin  none        0  ProviderError
-server_error       transient      once origin  origin      0  ProviderError
-bad_gateway        transient      once origin  origin      0  ProviderError
+server_error       transient      last origin  origin      0  ProviderError
+bad_gateway        transient      last origin  origin      0  ProviderError
 gateway_timeout    transient      no   origin  origin      0  ProviderError
 not_implemented    config         no   surface surface   300  CapabilityError
 deadline           deadline       no   none    none        0  DeadlineExceededError
@@ -214,6 +215,7 @@ BY_CODE: Mapping[str, str] = {
     "contentfiltered": "content_filter",
     "responsibleaipolicyviolation": "content_filter",
     "content_policy_violation": "content_filter",
+    "invalid_prompt": "content_filter",
     "context_length_exceeded": "context_length",
     "operationnotsupported": "capability",
     "deploymentnotfound": "deployment",

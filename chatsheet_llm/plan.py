@@ -62,6 +62,10 @@ class Send:
     """Whether running out of this time says something about the hop."""
     hedge: float | None = None
     """Seconds after which another hop may be asked beside it; None: never."""
+    left: float | None = None
+    """Seconds until the deadline of the call."""
+    contested: bool = False
+    """Whether another origin could still answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +240,8 @@ class _Plan:
             seconds,
             patient=seconds >= min(share, IMPATIENT),
             hedge=hedge if hedge is not None and hedge < seconds else None,
+            left=left,
+            contested=others,
         )
 
     def beside(self, hop: Hop) -> Hop | None:
@@ -246,7 +252,8 @@ class _Plan:
         seen, slow = self.seen, Failure("read_timeout", "ambiguous")
         seen.hedged = True
         others = [other for other in self.hops if other.origin != hop.origin and self._fresh(other)]
-        if not others or self.policy.stop(self._retry_state(slow)) or not self._pays(hop, slow):
+        late = self.clock() >= self.deadline_at
+        if late or not others or self.policy.stop(self._retry_state(slow)) or not self._pays(hop, slow):
             return None
         for other in others:
             if self.domains.permits(other) and self.domains.enter(other):
@@ -309,27 +316,21 @@ class _Plan:
             else:
                 seen.surfaces.add(hop.surface)
             return other
+        allowed = RESENDS[failure.send_state]
+        if allowed is not None:
+            seen.ambiguous += 1
+            stops = stops or self.side_effects or seen.ambiguous > allowed
         if stops:
             raise self.gave_up()
         if row.move == "none":
             return self._in_spite_of(hop, failure)
-        allowed = RESENDS[failure.send_state]
-        if allowed is not None:
-            seen.ambiguous += 1
-            if self.side_effects or seen.ambiguous > allowed:
-                raise self.gave_up()
 
         retries = self.policy.max_retries
         again = seen.on_hop[hop.name] <= (retries if self.policy.insists else min(retries, hop.max_attempts - 1))
         if failure.headers.get("x-should-retry") == "false":
             again = False
-        if row.same == "once" and again:
-            pause = self.policy.wait(state)
-            if self._fits(pause) and self._pays(hop, failure):
-                yield from self._sleep(pause, row.sentence)
-                if self.domains.enter(hop):
-                    return hop
-
+        if row.same == "once" and again and (yield from self._once_more(hop, failure, state)):
+            return hop
         self._leave(hop, failure)
         others = [other for other in self.hops if self._fresh(other)]
         if others and (not seen.moved or self._pays(hop, failure)):
@@ -337,6 +338,8 @@ class _Plan:
             found = self._open(others)
             if found is not None:
                 return found
+        if row.same == "last" and again and not others and (yield from self._once_more(hop, failure, state)):
+            return hop
         waiting = [other for other in others if self.domains.throttled(other)]
         named = failure.retry_after or self.domains.throttled(hop)
         pause = 0.0 if named else self.policy.wait_throttled(state)
@@ -346,6 +349,14 @@ class _Plan:
                 yield from self._sleep(pause, row.sentence)
             waiting.append(hop)
         return (yield from self._wait_for(waiting))
+
+    def _once_more(self, hop: Hop, failure: Failure, state: RetryCallState) -> Generator[Wait, None, bool]:
+        """Wait for the same hop to be asked again; False where that may not be."""
+        pause = self.policy.wait(state)
+        if not (self._fits(pause) and self._pays(hop, failure)):
+            return False
+        yield from self._sleep(pause, failure.row.sentence)
+        return self.domains.enter(hop)
 
     def _in_spite_of(self, hop: Hop, failure: Failure) -> Hop:
         """Return a hop that is set up to be asked after a refusal which else ends the call."""

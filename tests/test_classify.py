@@ -369,7 +369,8 @@ EVENTS: list[tuple[Json, str]] = [
     (claude("of_tomorrow_error"), "stream_error"),
     ({"type": "response.failed", "response": {"error": {"code": "rate_limit_exceeded"}}}, "rate"),
     ({"type": "response.failed", "response": {"error": {"code": "server_error"}}}, "server_error"),
-    ({"type": "response.failed", "response": {"error": {"code": "invalid_prompt"}}}, "stream_error"),
+    ({"type": "response.failed", "response": {"error": {"code": "invalid_prompt"}}}, "content_filter"),
+    ({"type": "response.failed", "response": {"error": {"code": "not_heard_of"}}}, "stream_error"),
     ({"type": "response.failed", "response": {"error": None}}, "stream_error"),
     ({"type": "response.failed"}, "stream_error"),
     ({"type": "error"}, "stream_error"),
@@ -631,3 +632,11 @@ def test_bodies_are_redacted_as_deep_as_they_go() -> None:
 def test_a_failure_says_what_happened_and_what_was_said() -> None:
     assert Failure("rate", "rejected", 429, message="slow").sentence == "the rate limit was reached: slow"
     assert Failure("rate", "rejected", 429).sentence == "the rate limit was reached"
+
+
+@pytest.mark.parametrize(
+    ("status", "fault"), [(503, "overload"), (529, "overload"), (504, "gateway_timeout"), (500, "server_error")]
+)
+@pytest.mark.parametrize("kind", ["api_error", "server_error"])
+def test_a_status_that_says_more_than_the_name_of_the_error_wins(status: int, fault: str, kind: str) -> None:
+    assert classify_reply(status, {}, {"error": {"type": kind, "message": "no"}}).fault == fault

@@ -9,7 +9,7 @@ from tenacity import stop_after_attempt, stop_after_delay, stop_never, wait_fixe
 from chatsheet_llm.classify import Failure
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.faults import FAULTS
-from chatsheet_llm.plan import LONGEST_WAIT, Policy, Send, plan, worst
+from chatsheet_llm.plan import LONGEST_WAIT, SLOW, STAY, Policy, Send, plan, worst
 
 THREE = ("litellm/chat", "azure/responses", "azure/chat")
 
@@ -32,11 +32,11 @@ NEXT: dict[str, tuple[str, ...]] = {
     "read_timeout": ("azure/responses", "other/chat"),
     "reset": ("azure/responses", "other/chat"),
     "stale": ("azure/responses", "azure/responses"),
-    "empty": ("azure/responses", "azure/responses"),
+    "empty": ("azure/responses", "azure/chat"),
     "no_content": ("azure/responses", "other/chat"),
-    "contentless": ("azure/responses", "azure/responses"),
+    "contentless": ("azure/responses", "azure/chat"),
     "html": ("azure/responses", "other/chat"),
-    "garbage": ("azure/responses", "azure/responses"),
+    "garbage": ("azure/responses", "other/chat"),
     "encoded": ("azure/responses", "other/chat"),
     "response_too_large": ("azure/responses",),
     "unfinished": ("azure/responses",),
@@ -47,7 +47,7 @@ NEXT: dict[str, tuple[str, ...]] = {
     "bad_event": ("azure/responses", "other/chat"),
     "large_event": ("azure/responses", "other/chat"),
     "sequence": ("azure/responses", "other/chat"),
-    "stream_error": ("azure/responses", "azure/responses"),
+    "stream_error": ("azure/responses", "other/chat"),
     "redirect": ("azure/responses", "other/chat"),
     "invalid_request": ("azure/responses",),
     "context_length": ("azure/responses",),
@@ -73,8 +73,8 @@ NEXT: dict[str, tuple[str, ...]] = {
     "dependency": ("azure/responses", "other/chat"),
     "early": ("azure/responses", "azure/responses"),
     "client_closed": ("azure/responses", "other/chat"),
-    "server_error": ("azure/responses", "azure/responses"),
-    "bad_gateway": ("azure/responses", "azure/responses"),
+    "server_error": ("azure/responses", "other/chat"),
+    "bad_gateway": ("azure/responses", "other/chat"),
     "gateway_timeout": ("azure/responses", "other/chat"),
     "not_implemented": ("azure/responses", "azure/chat"),
     "deadline": ("azure/responses",),
@@ -580,7 +580,7 @@ AGAIN = ["azure/responses", "azure/responses"]
 
 @pytest.mark.parametrize(("said", "hops"), [("false", ["azure/responses", "other/chat"]), ("true", AGAIN)])
 def test_a_server_that_wants_no_second_send_gets_none(said: str, hops: list[str]) -> None:
-    failed = failure("server_error", headers={"x-should-retry": said})
+    failed = failure("refused", headers={"x-should-retry": said})
 
     assert replay(chain("azure/responses", "other/chat"), [failed, OK]).hops == hops
 
@@ -589,3 +589,29 @@ def test_a_server_cannot_have_a_wrong_request_sent_again() -> None:
     trace = replay(chain(), [failure("invalid_request", headers={"x-should-retry": "true"})])
 
     assert (len(trace.sends), trace.fault) == (1, "invalid_request")
+
+
+# --- the same hop again
+
+
+@pytest.mark.parametrize("fault", [name for name, row in FAULTS.items() if row.same == "last"])
+def test_what_may_have_run_is_sent_to_the_same_hop_again_only_where_no_other_is_left(fault: str) -> None:
+    alone, beside = replay(chain("azure/chat"), [fault, OK]), replay(chain("azure/chat", "other/chat"), [fault, OK])
+
+    assert alone.hops == ["azure/chat", "azure/chat"]
+    assert beside.hops == ["azure/chat", "other/chat"]
+
+
+def test_a_hop_that_keeps_failing_takes_no_answer_from_one_that_is_well() -> None:
+    answers = {"azure/chat": "server_error", "other/chat": OK}
+
+    assert replay(chain("azure/chat", "other/chat"), answers).gave_up is None
+
+
+def test_no_second_hop_is_asked_beside_a_slow_one_once_the_deadline_has_passed() -> None:
+    clock, hops = Clock(), chain("azure/chat", "other/chat")
+    steps = plan(hops, fresh(clock), policy=POLICY, deadline_at=clock.now + 5.0, hedge=lambda hop: 1.0, clock=clock)
+    next(steps)
+    clock.now += 6.0
+
+    assert steps.send(SLOW) is STAY

@@ -11,8 +11,8 @@ from litellm_proxy import LiteLLMProxy
 from chatsheet_llm import ChatClient, Route, Settings, route_of
 from chatsheet_llm.sandbox import Sandbox
 
-DEPLOYMENTS = {"codex-prod": "gpt-5-codex", "prod-54": "gpt-5.4", "mini": "gpt-5-mini"}
-MODELS = {"coder": "azure/codex-prod", "smart": "azure/prod-54", "mini": "azure/mini", "gone": "azure/not-there"}
+DEPLOYMENTS = {"codex-prod": "gpt-5-codex", "prod-56": "gpt-5.6", "mini": "gpt-5-mini"}
+MODELS = {"coder": "azure/codex-prod", "smart": "azure/prod-56", "mini": "azure/mini", "gone": "azure/not-there"}
 """Alias to the deployment, without the mode that would make the proxy route it."""
 HELLO: Any = [{"role": "user", "content": "Hello"}]
 TOOL: Any = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
@@ -73,14 +73,14 @@ def test_two_calls_of_a_responses_only_model_show_one_correction(
     ]
 
 
-def test_tools_with_an_effort_are_corrected_once_too(client: ChatClient, azure: Sandbox) -> None:
-    asked: dict[str, Any] = {"model": "smart", "messages": HELLO, "tools": [TOOL], "reasoning_effort": "low"}
+def test_tools_beside_reasoning_are_corrected_once_too(client: ChatClient, azure: Sandbox) -> None:
+    asked: dict[str, Any] = {"model": "smart", "messages": HELLO, "tools": [TOOL]}
     first, second = (way(route_of(client.chat.completions.create(**asked))) for _ in range(2))
     learned = [(lesson.deployment, lesson.mode, lesson.when) for lesson in client.learned() if lesson.mode]
 
     assert first == ["litellm/chat 400", "litellm/responses 200"]
     assert second == ["litellm/responses 200"]
-    assert learned == [("smart", "chat", "tools with effort")]
+    assert learned == [("smart", "chat", "tools")]
 
 
 def test_the_answers_of_the_proxy_tell_the_model_behind_an_alias(client: ChatClient, azure: Sandbox) -> None:

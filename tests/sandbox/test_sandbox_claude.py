@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
 import anthropic
 import pytest
 from anthropic.types import ContentBlockParam
 from anthropic.types.message_create_params import MessageCreateParamsStreaming
+from typing_extensions import get_type_hints
 
 from chatsheet_llm.classify import classify_event, classify_reply
 from chatsheet_llm.sandbox import Sandbox
