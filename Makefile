@@ -16,7 +16,7 @@ BUILD   = python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" .ci/ven
 INPUTS := pyproject.toml constraints.txt .ci/venv.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test integration frameworks lint style types check sdk-range cassettes fidelity constraints clean force
+.PHONY: help setup demo test integration frameworks lint style types check sdk-range cassettes fidelity faults reliability soak constraints clean force
 
 force:
 
@@ -47,7 +47,7 @@ demo: $(VENV)/.ready ## run the demo: no keys, no network
 test: $(VENV)/.ready ## run the tests that need no other program
 	@$(BIN)/python $(PYTEST) -m "not integration" $(ARGS)
 
-integration: $(VENV)/.ready ## run the tests against the real LiteLLM proxy and with frameworks (the first time installs them)
+integration: $(VENV)/.ready ## run the tests against the real LiteLLM proxy, Redis and frameworks (the first time installs them)
 	@$(BIN)/python $(PYTEST) -m integration tests/integration --ignore-glob "*/test_framework*.py" $(ARGS)
 	@$(MAKE) --no-print-directory frameworks ARGS=
 
@@ -78,9 +78,18 @@ cassettes: $(VENV)/.ready ## record the cassettes anew, against the sandbox and 
 fidelity: $(VENV)/.ready ## write docs/fidelity.md from the recorded traffic beside the checkout
 	@$(BIN)/python tests/fidelity.py $(ARGS)
 
+faults: $(VENV)/.ready ## the same faults against the bare SDKs and the chain; ARGS=--write writes docs/faults.md
+	@$(BIN)/python benchmarks/faults.py $(ARGS)
+
+reliability: $(VENV)/.ready ## write docs/reliability.md from the vectors
+	@$(BIN)/python tests/reliability.py $(ARGS)
+
+soak: $(VENV)/.ready ## 10,000 calls under faults that change every second: what is lost, late or kept (ARGS="--calls 3000")
+	@$(BIN)/python benchmarks/soak.py $(ARGS)
+
 constraints: ## pin the newest versions that resolve today, for PYTHONS
 	@python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" .ci/constraints.py $(PYTHONS)
 
 clean: ## remove the environments, caches and builds
-	@rm -rf .venv .venv-lowest .venv-litellm .venv-frameworks .venv-instructor .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	@rm -rf .venv .venv-lowest .venv-litellm .venv-redis .venv-frameworks .venv-instructor .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from chatsheet_llm.errors import UnsupportedParameterError as UnsupportedParameterError
     from chatsheet_llm.errors import UnsupportedPathError as UnsupportedPathError
     from chatsheet_llm.learned import Lesson as Lesson
+    from chatsheet_llm.restart import Restart as Restart
+    from chatsheet_llm.restart import restart_of as restart_of
     from chatsheet_llm.route import Attempt as Attempt
     from chatsheet_llm.route import Loss as Loss
     from chatsheet_llm.route import Route as Route
@@ -64,6 +66,8 @@ _HOME: dict[str, str] = {
     "Skip": "route",
     "Loss": "route",
     "Lesson": "learned",
+    "Restart": "restart",
+    "restart_of": "restart",
     **dict.fromkeys(
         (
             "AuthenticationError",

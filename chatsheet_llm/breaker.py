@@ -18,6 +18,10 @@ CONSECUTIVE = 5
 FIRST_OPEN = 5.0
 LONGEST_OPEN = 60.0
 JITTER = 0.2
+NAMED_JITTER = 0.1
+"""How much later than a time that a server named it opens at most, so that clients do not return together."""
+FIRST_THROTTLE = 1.0
+"""Seconds for which it opens where a server said that its limit was reached, but not until when; doubles up to 60."""
 PROBE_EXPIRES = 120.0
 """Seconds after which a probe that never reported back (a killed thread) is given up."""
 
@@ -26,8 +30,9 @@ PROBE_EXPIRES = 120.0
 class Breaker:
     """Opens on 5 failures in a row, or half of at least 5 calls within 30 s; for 5 s, doubling to 60 s.
 
-    A failure that says for how long (a server's wait hint, the quarantine of a wiring fault) opens it at once.
-    Thread-safe.
+    A failure that says for how long (a server's wait hint, the quarantine of a wiring fault) opens it at once.  Whoever
+    enters while it is half-open gets a ticket: only the outcome with that ticket is the probe's, and any other comes
+    of a send that began before.  Thread-safe.
     """
 
     clock: Callable[[], float]
@@ -35,11 +40,15 @@ class Breaker:
     opened_until: float = 0.0
     throttled: bool = False
     """Whether it is open because the server said when to come back, not because it is broken."""
+    limited_until: float = 0.0
+    """Until when the server wants no calls, where it may be open for longer because it is broken as well."""
     _open_for: float = FIRST_OPEN
+    _throttle_for: float = FIRST_THROTTLE
     _row: int = 0
     _failures: int = 0
     _calls: deque[tuple[float, bool]] = field(default_factory=deque)
     _probe_since: float | None = None
+    _ticket: int = 0
     _tripped: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -50,63 +59,124 @@ class Breaker:
             return "closed"
         return "open" if self.clock() < self.opened_until else "half_open"
 
+    @property
+    def tripped(self) -> bool:
+        """Whether it is open or half-open: whoever enters is a probe."""
+        return self._tripped
+
+    @property
+    def probing(self) -> bool:
+        """Whether a probe is under way."""
+        return self._tripped and not self._probe_free()
+
+    @property
+    def open_for(self) -> float:
+        """Seconds for which it opens when it is next found broken without a time that was named."""
+        return self._open_for
+
     def permits(self) -> bool:
         """Whether a call may go now.  Does not take the probe: see :meth:`enter`."""
         with self._lock:
             return not self._tripped or (self.clock() >= self.opened_until and self._probe_free())
 
-    def enter(self, *, early: bool = False) -> bool:
-        """Claim the right to send; in half-open state this is the one probe.
+    def enter(self, *, early: bool = False) -> int | None:
+        """Claim the right to send: a ticket where this is the one probe of a half-open domain, 0 where it is closed.
 
-        ``early`` lets a call probe before the time is up: for a call that has no other hop left.
+        None where it may not be.  ``early`` lets a call probe before the time is up: for a call that has no other hop
+        left.
         """
         with self._lock:
             if not self._tripped:
-                return True
+                return 0
             if (not early and self.clock() < self.opened_until) or not self._probe_free():
-                return False
+                return None
             self._probe_since = self.clock()
-            return True
+            self._ticket += 1
+            return self._ticket
 
-    def leave(self) -> None:
-        """Give the probe back without a verdict: cancellation, or a fault that is not this domain's."""
-        with self._lock:
-            self._probe_since = None
+    def leave(self, ticket: int = 0) -> bool:
+        """Give the probe back without a verdict: cancellation, or a fault that is not this domain's.
 
-    def succeeded(self) -> None:
-        """Close, and forget the past."""
-        with self._lock:
-            self._row, self._probe_since = 0, None
-            if self._tripped:
-                self._tripped, self.throttled, self._open_for = False, False, FIRST_OPEN
-                self.opened_until = 0.0
-                self._calls.clear()
-                self._failures = 0
-            self._count(failed=False)
-
-    def failed(self, *, open_for: float | None = None, throttled: bool = False) -> None:
-        """Count a failure.  ``open_for`` (seconds) opens at once; a failed probe opens again, for twice as long.
-
-        ``throttled`` says that the server named the time, so that calls may wait for it instead of probing early.
+        False where there was none to give back.
         """
         with self._lock:
-            probing, self._probe_since = self._probe_since is not None, None
-            self.throttled = throttled
+            return self._probed(ticket)
+
+    def succeeded(self, ticket: int = 0) -> bool:
+        """Hear of an answer.  The probe's closes it, and makes it forget the past: then True."""
+        with self._lock:
+            probed = self._probed(ticket)
+            if probed:
+                self._close()
+            if not self._tripped:
+                self._row = 0
+            self._count(failed=False)
+            return probed
+
+    def failed(self, ticket: int = 0, *, open_for: float | None = None, throttled: bool = False) -> bool:
+        """Count a failure.  ``open_for`` (seconds) opens at once; a failed probe opens again, for twice as long.
+
+        ``throttled`` says that the server wants no calls until then, so that calls wait for it instead of probing
+        early; where it named no time, it opens for one second, and with each probe that finds it so for twice as long.
+        True where it opened, or opened again.
+        """
+        with self._lock:
+            probed = self._probed(ticket)
             self._row += 1
             self._count(failed=True)
             ratio = len(self._calls) >= MIN_CALLS and self._failures >= RATIO * len(self._calls)
             if open_for is not None:
                 # Never before a time that was named.
-                self._open(open_for, abs(self.jitter()))
-            elif probing:
+                self._open(open_for * (1 + NAMED_JITTER * abs(self.jitter())), throttled=throttled)
+            elif throttled and (probed or not self._tripped):
+                # Of the many that one limit refuses at once, the first opens; the probe says whether it still holds.
+                seconds, self._throttle_for = self._throttle_for, min(self._throttle_for * 2, LONGEST_OPEN)
+                self._open(seconds * (1 + NAMED_JITTER * abs(self.jitter())), throttled=True)
+            elif probed:
                 self._open_for = min(self._open_for * 2, LONGEST_OPEN)
-                self._open(self._open_for, self.jitter())
+                self._open(self._open_for * (1 + JITTER * self.jitter()))
             elif not self._tripped and (self._row >= CONSECUTIVE or ratio):
-                self._open(self._open_for, self.jitter())
+                self._open(self._open_for * (1 + JITTER * self.jitter()))
+            else:
+                return False
+            return True
 
-    def _open(self, seconds: float, jitter: float) -> None:
+    def opened_elsewhere(self, until: float, *, throttled: bool, open_for: float) -> None:
+        """Open until that time of the clock, because another process found the domain broken."""
+        with self._lock:
+            self._open_until(until, throttled=throttled)
+            self._open_for = min(max(self._open_for, open_for), LONGEST_OPEN)
+
+    def closed_elsewhere(self) -> None:
+        """Close, because another process's probe was answered."""
+        with self._lock:
+            self._row = 0
+            if self._tripped:
+                self._close()
+
+    def _close(self) -> None:
+        self._tripped, self.throttled = False, False
+        self._open_for, self._throttle_for = FIRST_OPEN, FIRST_THROTTLE
+        self.opened_until, self.limited_until, self._probe_since = 0.0, 0.0, None
+        self._calls.clear()
+        self._failures = 0
+
+    def _open(self, seconds: float, *, throttled: bool = False) -> None:
+        self._open_until(self.clock() + seconds, throttled=throttled)
+
+    def _open_until(self, until: float, *, throttled: bool) -> None:
+        if until >= self.opened_until:
+            self.opened_until, self.throttled = until, throttled
+        if throttled:
+            self.limited_until = max(self.limited_until, until)
         self._tripped = True
-        self.opened_until = max(self.opened_until, self.clock() + seconds * (1 + JITTER * jitter))
+
+    def _probed(self, ticket: int) -> bool:
+        """Whether this is the outcome of the probe that is under way, which then is over."""
+        if not ticket or ticket != self._ticket or self._probe_since is None:
+            return False
+        self._probe_since = None
+        return True
 
     def _probe_free(self) -> bool:
         return self._probe_since is None or self.clock() - self._probe_since > PROBE_EXPIRES

@@ -38,11 +38,33 @@ class Bucket:
             self.tokens -= cost
             return True
 
-    def put_back(self, tokens: float) -> None:
-        """Return what a re-send had cost once it succeeded, or the reward of a plain success."""
+    def put_back(self, tokens: float) -> float:
+        """Return what a re-send had cost once it succeeded, or the reward of a plain success.
+
+        Gives how many there was room for: none in a full bucket.
+        """
         with self._lock:
             self._refill()
-            self.tokens = min(CAPACITY, self.tokens + tokens)
+            room = min(tokens, CAPACITY - self.tokens)
+            self.tokens += room
+            return room
+
+    def left(self) -> float:
+        """Return the tokens there are now."""
+        with self._lock:
+            self._refill()
+            return self.tokens
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing of it is spent."""
+        return self.left() >= CAPACITY
+
+    def level(self, tokens: float) -> None:
+        """Set what is left, as the processes that share this budget know it."""
+        with self._lock:
+            self.tokens = min(CAPACITY, max(0.0, tokens))
+            self._at = self.clock()
 
     def _refill(self) -> None:
         now = self.clock()

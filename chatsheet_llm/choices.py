@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from tenacity import stop_after_attempt
 
 from chatsheet_llm.errors import SettingsError
-from chatsheet_llm.hops import OnLoss
+from chatsheet_llm.hops import OnLoss, Recovery
+from chatsheet_llm.latency import HedgeAfter
 from chatsheet_llm.plan import Policy
 from chatsheet_llm.route import MODES
 
@@ -16,7 +18,12 @@ BLOCK = "chatsheet"
 """The key in ``extra_body`` under which a call says how it wants to be treated; it never leaves the process."""
 LONGEST_DEADLINE = 604800.0
 """Seconds in a week; a longer deadline is a mistake."""
-_BLOCK_KEYS = ("chain", "mode", "deadline", "on_loss")
+_BLOCK_KEYS = ("chain", "mode", "deadline", "on_loss", "stream_recovery", "hedge_after")
+_ONE_OF: Mapping[str, tuple[str, ...]] = {
+    "on_loss": ("error", "drop"),
+    "stream_recovery": ("off", "buffer", "restart"),
+}
+"""Key to the words that it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +36,16 @@ class Choices:
     policy: Policy
     max_sends: int
     own_stop: bool
+    stream_recovery: Recovery = "off"
+    hedge_after: HedgeAfter | None = None
 
     def changed(
         self,
         chain: Sequence[str] | str | None,
         deadline: float | None,
         on_loss: OnLoss | None,
+        stream_recovery: Recovery | None = None,
+        hedge_after: HedgeAfter | None = None,
     ) -> Choices:
         """Return the choices with those changed that were given.  Raises SettingsError."""
         made = self
@@ -43,9 +54,12 @@ class Choices:
         if deadline is not None:
             made = replace(made, deadline=_deadline(deadline, "ChatClient"))
         if on_loss is not None:
-            if on_loss not in ("error", "drop"):
-                raise SettingsError(f"on_loss must be 'error' or 'drop'; got {on_loss!r}")
-            made = replace(made, on_loss=on_loss)
+            made = replace(made, on_loss=cast("OnLoss", _word("on_loss", on_loss, "")))
+        if stream_recovery is not None:
+            word = _word("stream_recovery", stream_recovery, "")
+            made = replace(made, stream_recovery=cast("Recovery", word))
+        if hedge_after is not None:
+            made = replace(made, hedge_after=_hedge_after(hedge_after, "ChatClient"))
         return made
 
     def persistent(self, retries: int) -> Policy:
@@ -71,9 +85,20 @@ def read_block(value: object) -> Mapping[str, object]:
         raise SettingsError(f"{where}: mode must be one of {', '.join(MODES)}; got {block['mode']!r}")
     if "deadline" in block:
         block["deadline"] = _deadline(block["deadline"], where)
-    if "on_loss" in block and block["on_loss"] not in ("error", "drop"):
-        raise SettingsError(f"{where}: on_loss must be 'error' or 'drop'; got {block['on_loss']!r}")
+    if "hedge_after" in block:
+        block["hedge_after"] = _hedge_after(block["hedge_after"], where)
+    for name in _ONE_OF.keys() & block.keys():
+        _word(name, block[name], f"{where}: ")
     return block
+
+
+def _word(name: str, value: object, where: str) -> object:
+    """Return the word, where it is one of those that this choice takes."""
+    allowed = _ONE_OF[name]
+    if value not in allowed:
+        listed = ", ".join(map(repr, allowed[:-1])) + f" or {allowed[-1]!r}"
+        raise SettingsError(f"{where}{name} must be {listed}; got {value!r}")
+    return value
 
 
 def _chain(value: object, where: str) -> tuple[str, ...]:
@@ -81,6 +106,14 @@ def _chain(value: object, where: str) -> tuple[str, ...]:
     if not isinstance(hops, Sequence) or not hops or not all(isinstance(hop, str) and hop.strip() for hop in hops):
         raise SettingsError(f"{where}: chain must list hops such as 'litellm' or 'azure/responses'; got {value!r}")
     return tuple(hop.strip() for hop in hops)
+
+
+def _hedge_after(value: object, where: str) -> HedgeAfter:
+    if value == "p95":
+        return "p95"
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= LONGEST_DEADLINE:
+        raise SettingsError(f"{where}: hedge_after must be a number of seconds, or 'p95'; got {str(value)[:40]!r}")
+    return float(value)
 
 
 def _deadline(value: object, where: str) -> float:

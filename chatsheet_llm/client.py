@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies
 
 import httpx2
 import openai
@@ -19,17 +22,26 @@ from typing_extensions import Self, override
 
 from chatsheet_llm import drive, report, sdk
 from chatsheet_llm.choices import BLOCK, Choices, read_block
+from chatsheet_llm.connections import running_loop
 from chatsheet_llm.core import Core, Setup
 from chatsheet_llm.dispatch import dispatch
-from chatsheet_llm.errors import LocalResourceError, SettingsError, UnsupportedPathError
+from chatsheet_llm.errors import BadRequestError, CallError, LocalResourceError, SettingsError, UnsupportedPathError
 from chatsheet_llm.exchange import Exchange
-from chatsheet_llm.hops import PATHS, Call, Dispatch, OnLoss
+from chatsheet_llm.health import DomainHealth
+from chatsheet_llm.hops import PATHS, Call, Dispatch, Hop, OnLoss, Recovery
 from chatsheet_llm.inventory import ModelView, as_list, as_model, inventory
+from chatsheet_llm.latency import HedgeAfter, latency_key
 from chatsheet_llm.learned import Lesson
+from chatsheet_llm.misfit import misfit
 from chatsheet_llm.models import ANY_NAME, Registry
-from chatsheet_llm.plan import GaveUp, Policy, plan
+from chatsheet_llm.plan import GaveUp, Policy, Send, plan
+from chatsheet_llm.recovery import AsyncRestarts, Restarts, SyncRestarts
+from chatsheet_llm.redact import Private
 from chatsheet_llm.route import Route
 from chatsheet_llm.settings import Settings
+from chatsheet_llm.state import StateStore
+from chatsheet_llm.streams import HopFault
+from chatsheet_llm.trail import Trail
 
 if TYPE_CHECKING:
     from tenacity.stop import stop_base
@@ -58,14 +70,41 @@ _PLACEHOLDER = "chatsheet"
 """Stands where the SDK wants a key: the keys belong to the endpoints."""
 
 
-@dataclass(slots=True)
+_NOT_JSON = (TypeError, ValueError, RecursionError)
+"""What json raises of a value that it has no form for."""
+
+
+@dataclass(slots=True, repr=False)
 class _Run:
-    """One call, ready to be driven."""
+    """One call, ready to be driven.  Its repr is constant: the rest of it is the caller's own."""
 
     exchange: Exchange
     steps: drive.Steps
     options: sdk.FinalRequestOptions
     setup: Setup
+
+    def restarts(self) -> Restarts | None:
+        """Return what answers a stream anew that breaks; None where none shall."""
+        exchange = self.exchange
+        return Restarts(self.steps, exchange.trail, exchange.call.format or "chat") if exchange.restarts else None
+
+    def refused(self, step: Send, error: Exception) -> Exception:
+        """Return the error for a request that could not be made into JSON; any other exception as it is."""
+        call = self.exchange.call
+        found = misfit(step.hop.body if step.hop.body is not None else call.body)
+        if found is None:
+            return error
+        where, what = found
+        told = (
+            f"the request to {call.path} cannot be sent as JSON: {where or 'its body'} holds {what}; convert it first"
+        )
+        return BadRequestError(told, route=self.exchange.trail.route(), code="invalid_request", param=where)
+
+    def ended(self, end: GaveUp) -> CallError:
+        """Return the error of a plan that gave up."""
+        trail = self.exchange.trail
+        trail.gave_up(end)
+        return report.ended(end, trail.route())
 
 
 class _Facade(Generic[_Http]):
@@ -97,16 +136,19 @@ class _Facade(Generic[_Http]):
         on_loss: OnLoss | None = None,
         timeout: float | httpx2.Timeout | NotGiven | None = NOT_GIVEN,
         max_retries: int | None = None,
+        stream_recovery: Recovery | None = None,
+        hedge_after: HedgeAfter | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, object] | None = None,
         http_client: _Http | None = None,
         wait: wait_base | None = None,
         stop: stop_base | None = None,
+        state: StateStore | None = None,
     ) -> None:
         told: Settings = _with_named(
             Settings() if settings is None else settings, api_key, base_url, organization, project
         )
-        core = Core(told, self._HTTP, http_client)
+        core = Core(told, self._HTTP, http_client, state)
         first = told.max_retries if max_retries is None else max_retries
         policy = Policy(max_retries=first, stop=stop or stop_after_attempt(max(told.max_sends, first + 1)))
         choices = Choices(
@@ -116,8 +158,10 @@ class _Facade(Generic[_Http]):
             policy=replace(policy, wait=wait) if wait is not None else policy,
             max_sends=told.max_sends,
             own_stop=stop is not None,
+            stream_recovery=told.stream_recovery,
+            hedge_after=told.hedge_after,
         )
-        choices = choices.changed(chain, deadline, on_loss)
+        choices = choices.changed(chain, deadline, on_loss, stream_recovery, hedge_after)
         if max_retries is not None:
             choices = replace(choices, policy=choices.persistent(max_retries))
         self._start(core, choices, timeout, default_headers, default_query, webhook_secret)
@@ -133,6 +177,7 @@ class _Facade(Generic[_Http]):
     ) -> None:
         setup = core.setup
         setup.check(choices.chain)
+        setup.load_sdks(choices.chain)
         first = setup.first(choices.chain)
         self._core, self._choices = core, choices
         self._no_timeout = httpx2.Timeout(choices.deadline, connect=setup.settings.connect_timeout)
@@ -146,7 +191,7 @@ class _Facade(Generic[_Http]):
             max_retries=choices.policy.max_retries,
             default_headers=headers,
             default_query=default_query,
-            http_client=core.http(first.network),
+            http_client=core.connections.http(first.network),
         )
         sdk.forget_environment(self, headers)
 
@@ -158,6 +203,8 @@ class _Facade(Generic[_Http]):
         on_loss: OnLoss | None = None,
         timeout: float | httpx2.Timeout | NotGiven | None = NOT_GIVEN,
         max_retries: int | NotGiven = NOT_GIVEN,
+        stream_recovery: Recovery | None = None,
+        hedge_after: HedgeAfter | None = None,
         default_headers: Mapping[str, str] | None = None,
         set_default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, object] | None = None,
@@ -179,7 +226,7 @@ class _Facade(Generic[_Http]):
             raise ValueError("give default_headers or set_default_headers, not both")
         if default_query is not None and set_default_query is not None:
             raise ValueError("give default_query or set_default_query, not both")
-        choices = self._choices.changed(chain, deadline, on_loss)
+        choices = self._choices.changed(chain, deadline, on_loss, stream_recovery, hedge_after)
         if not isinstance(max_retries, NotGiven):
             choices = replace(choices, policy=choices.persistent(max_retries))
         headers = {**self._custom_headers, **(default_headers or {})}
@@ -215,18 +262,26 @@ class _Facade(Generic[_Http]):
     def __repr__(self) -> str:
         return f"{type(self).__name__}(chain={','.join(self._choices.chain)!r})"
 
+    def is_closed(self) -> bool:
+        """Return whether this client or a copy of it was closed."""
+        return self._core.connections.closed
+
+    def _ready(self) -> None:
+        """Make sure that a call can be made.  Raises LocalResourceError."""
+        self._core.own_process()
+        self._core.connections.must_be_open()
+
     def _begin(self, options: sdk.FinalRequestOptions, stream: bool) -> _Run:
         """Read a request, choose its hops, make its plan.  Raises what needs no network to be known."""
         core, choices = self._core, self._choices
-        core.own_process()
-        if cast("openai.OpenAI", self).is_closed():
-            raise LocalResourceError("this client is closed; make a new one")
         asked = self._asked(options)
         seconds = math.inf if asked is None else sdk.seconds_of(asked)
         call, deadline = self._call(options, stream, seconds)
         setup = core.setup
         found = self._dispatched(call, setup)
-        trail = drive.Trail(found.skipped)
+        headers = _without_credentials({**self._custom_headers, **sdk.headers_of(options)})
+        said = (call.body, list(headers.values()), options.params, self._custom_query)
+        trail = Trail(found.skipped, Private(partial(_credentials, setup), said))
         if not found.hops:
             raise report.no_hop(call, found, trail.route(), setup.unconfigured, setup.registry)
         settings = setup.settings
@@ -234,14 +289,16 @@ class _Facade(Generic[_Http]):
         exchange = Exchange(
             call=call,
             options=options,
-            headers=_without_credentials({**self._custom_headers, **sdk.headers_of(options)}),
+            headers=headers,
             endpoints=setup.endpoints,
             domains=core.domains,
             origins=core.origins,
             learned=core.learned,
+            latencies=core.latencies,
             trail=trail,
             asked=asked,
             idle=settings.idle_timeout,
+            first=settings.first_token_timeout,
             connect=settings.connect_timeout,
             marker=sdk.raw_marker(options),
         )
@@ -253,6 +310,7 @@ class _Facade(Generic[_Http]):
             attempt=seconds,
             side_effects=call.side_effects,
             amend=found.amend,
+            hedge=self._hedge(call),
         )
         own = sdk.copied(options)
         if self._custom_query or BLOCK in options.params:
@@ -261,6 +319,11 @@ class _Facade(Generic[_Http]):
             exchange.options.params = {name: value for name, value in query.items() if name != BLOCK}
         sdk.with_route(own, trail.route)
         return _Run(exchange, steps, own, setup)
+
+    def _hedge(self, call: Call) -> Callable[[Hop], float | None]:
+        """Return what says after how many seconds of silence another hop is asked beside one."""
+        after, latencies = call.hedge_after, self._core.latencies
+        return lambda hop: latencies.late(after, latency_key(hop.surface, stream=call.stream))
 
     def _dispatched(self, call: Call, setup: Setup) -> Dispatch:
         core = self._core
@@ -300,15 +363,20 @@ class _Facade(Generic[_Http]):
             chain=cast("tuple[str, ...] | None", chain),
             mode=cast("Any", mode),
             on_loss=cast("OnLoss", block.get("on_loss", choices.on_loss)),
+            recovery=cast("Recovery", block.get("stream_recovery", choices.stream_recovery)),
+            hedge_after=cast("HedgeAfter | None", block.get("hedge_after", choices.hedge_after)),
         )
         if deadline is not None:
             return call, cast("float", deadline)
         # A caller who gives one attempt longer than the deadline means to wait that long.
         return call, max(choices.deadline, timeout if math.isfinite(timeout) else 0.0)
 
-    def health(self) -> dict[str, str]:
-        """Return the state of every failure domain asked about so far: closed, open or half_open, by domain."""
-        return self._core.domains.snapshot()
+    def health(self) -> tuple[DomainHealth, ...]:
+        """Return the state of every failure domain asked about so far: endpoints, and APIs of deployments there."""
+        names: dict[str, str] = {}
+        for name, origin in self._core.origins_by_endpoint().items():
+            names[origin] = f"{names[origin]}, {name}" if origin in names else name
+        return self._core.domains.health(names)
 
     def models_known(self) -> tuple[ModelView, ...]:
         """Return every model of ``models.yaml`` with all that is known of it and where each fact comes from.
@@ -400,9 +468,9 @@ class _Facade(Generic[_Http]):
     def forget(self, endpoint: str | None = None, deployment: str | None = None) -> tuple[Lesson, ...]:
         """Forget what was learned, of everything or of one endpoint or deployment, and return it.
 
-        What was closed because of it is open again.
+        What was closed because of it is open again; so in the processes that share state with this one.
         """
-        gone = self._core.learned.forget(endpoint, deployment)
+        gone = self._core.learned.forget(endpoint, deployment, everywhere=True)
         for each in self._core.setup.endpoints.values():
             if endpoint in (None, each.name):
                 self._core.domains.reopen(each.origin, deployment)
@@ -423,9 +491,15 @@ class ChatClient(_Facade[httpx2.Client], openai.OpenAI):
         timeout: seconds for one attempt (an ``httpx2.Timeout``'s read timeout counts); longer than the deadline, it
             also raises that.
         max_retries: re-sends on one hop.
+        stream_recovery: what becomes of a stream that breaks behind its first content.  ``"off"`` raises
+            StreamInterrupted; ``"buffer"`` hands on whole answers only, and the deadline then bounds the whole answer;
+            ``"restart"`` answers anew from the next hop, behind a notice that :func:`restart_of` reads.
+        hedge_after: seconds of silence, or ``"p95"`` (of the last answers of that deployment), after which the next
+            origin is asked too; the first answer counts, the other is cut off.  Never for what may act twice.
         wait, stop: tenacity strategies for the waits after transient faults and for giving up.
         http_client: replaces our own, for all endpoints; its own trust, proxy and timeouts then apply, and the
-            deadline is kept only between reads.
+            deadline is kept only between reads, and an answer may be packed and as large as it likes.
+        state: a store through which processes share what they know of outages; default from the settings.
 
     Raises:
         SettingsError: a setting is wrong; the message names it.
@@ -446,36 +520,57 @@ class ChatClient(_Facade[httpx2.Client], openai.OpenAI):
         stream_cls: type[Any] | None = None,
     ) -> Any:
         """Send one request of any resource through the chain.  Raises CallError, SettingsError."""
+        self._ready()
         cast_to = sdk.cast_of(self, cast_to, options)
         own = self._own_answer(options)
         if own is not None:
             return sdk.finish(self, cast_to, *own, stream=stream, stream_cls=stream_cls)
         run = self._begin(options, stream)
-        exchange = run.exchange
+        restarts = run.restarts()
+        resume = partial(
+            drive.run,
+            send=partial(self._send, run),
+            trail=run.exchange.trail,
+            close=httpx2.Response.close,
+        )
         try:
-            response = drive.run(
-                run.steps,
-                lambda step: exchange.send(step, self._core.sdk(run.setup, step.hop.endpoint)),
-                exchange.trail,
-            )
+            response = resume(run.steps if restarts is None else restarts.steps())
+            if restarts is not None:
+                response = run.exchange.restartable(response, SyncRestarts(response.stream, restarts, resume))
         except GaveUp as gave_up:
-            # The cause holds the request with its credential; all that matters is in the route.
-            exchange.trail.gave_up(gave_up)
-            error = report.ended(gave_up, exchange.trail.route())
+            error = run.ended(gave_up)
+            del options
+        except BaseException:
+            # The request is the caller's; a traceback that shows locals shall not have it from us too.
+            del options
+            raise
         else:
             return sdk.finish(self, cast_to, run.options, response, stream=stream, stream_cls=stream_cls)
         raise error from None
 
+    def _send(self, run: _Run, step: Send, trail: Trail) -> httpx2.Response:
+        try:
+            return run.exchange.beside(trail).send(step, self._core.sdk(run.setup, step.hop.endpoint))
+        except _NOT_JSON as error:
+            raise run.refused(step, error) from None
+        except (HopFault, RuntimeError):
+            # What broke because we closed it is nobody's fault.
+            self._core.connections.must_be_open()
+            raise
+
     @override
     def close(self) -> None:
         """Close every connection, of this client and its copies."""
-        super().close()
-        for client in self._core.others(self._client):
-            client.close()
+        self._core.end_sharing()
+        self._core.connections.close()
 
 
 class AsyncChatClient(_Facade[httpx2.AsyncClient], openai.AsyncOpenAI):
-    """An ``openai.AsyncOpenAI`` whose requests walk the chain; arguments and errors as for :class:`ChatClient`."""
+    """An ``openai.AsyncOpenAI`` whose requests walk the chain; arguments and errors as for :class:`ChatClient`.
+
+    It may be used in several event loops, one after the other or at once: each has connections of its own, which end
+    with it.  Runs on asyncio (and anyio there); elsewhere every call raises LocalResourceError.
+    """
 
     _HTTP = httpx2.AsyncClient
 
@@ -489,32 +584,52 @@ class AsyncChatClient(_Facade[httpx2.AsyncClient], openai.AsyncOpenAI):
         stream_cls: type[Any] | None = None,
     ) -> Any:
         """Send one request of any resource through the chain.  Raises CallError, SettingsError."""
+        self._ready()
+        if running_loop() is None:
+            raise LocalResourceError("AsyncChatClient runs on asyncio; elsewhere use ChatClient in a worker thread")
         cast_to = sdk.cast_of(self, cast_to, options)
         own = self._own_answer(options)
         if own is not None:
             return await sdk.finish(self, cast_to, *own, stream=stream, stream_cls=stream_cls)
         run = self._begin(options, stream)
-        exchange = run.exchange
+        restarts = run.restarts()
+        resume = partial(
+            drive.arun,
+            send=partial(self._send, run),
+            trail=run.exchange.trail,
+            close=httpx2.Response.aclose,
+            sleep=asyncio.sleep,
+        )
         try:
-            response = await drive.arun(
-                run.steps,
-                lambda step: exchange.asend(step, self._core.sdk(run.setup, step.hop.endpoint)),
-                exchange.trail,
-                asyncio.sleep,
-            )
+            response = await resume(run.steps if restarts is None else restarts.steps())
+            if restarts is not None:
+                response = run.exchange.restartable(response, AsyncRestarts(response.stream, restarts, resume))
         except GaveUp as gave_up:
-            exchange.trail.gave_up(gave_up)
-            error = report.ended(gave_up, exchange.trail.route())
+            error = run.ended(gave_up)
+            del options
+        except BaseException as stopped:
+            if isinstance(stopped, asyncio.CancelledError) and hasattr(stopped, "add_note"):
+                stopped.add_note(f"so far: {run.exchange.trail.route()}")
+            del options
+            raise
         else:
             return await sdk.finish(self, cast_to, run.options, response, stream=stream, stream_cls=stream_cls)
         raise error from None
 
+    async def _send(self, run: _Run, step: Send, trail: Trail) -> httpx2.Response:
+        try:
+            return await run.exchange.beside(trail).asend(step, self._core.sdk(run.setup, step.hop.endpoint))
+        except _NOT_JSON as error:
+            raise run.refused(step, error) from None
+        except (HopFault, RuntimeError):
+            self._core.connections.must_be_open()
+            raise
+
     @override
     async def close(self) -> None:
         """Close every connection, of this client and its copies."""
-        await super().close()
-        for client in self._core.others(self._client):
-            await client.aclose()
+        self._core.end_sharing()
+        await self._core.connections.aclose()
 
 
 def _with_named(
@@ -532,10 +647,25 @@ def _with_named(
     told = (("OpenAI-Organization", organization), ("OpenAI-Project", project))
     key = settings.openai_api_key if api_key is None else api_key
     if key is None:
-        raise SettingsError(f"base_url={str(base_url)!r} is given without a key; give api_key, or set OPENAI_API_KEY")
+        # Not the URL itself: somebody may have put a password into it.
+        raise SettingsError("base_url is given without a key; give api_key, or set OPENAI_API_KEY")
     url = settings.openai_base_url if base_url is None else str(base_url)
     headers = {name: value for name, value in told if value is not None}
     return settings.with_endpoint("openai", {"kind": "openai", "base_url": url, "api_key": key, "headers": headers})
+
+
+def _credentials(setup: Setup) -> Collection[str]:
+    """Every configured credential, which a server may echo in its error."""
+    proxies = (*(endpoint.network.proxy for endpoint in setup.endpoints.values()), *getproxies().values())
+    found = {secret for endpoint in setup.endpoints.values() for secret in endpoint.secrets}
+    return found.union(*(_secrets_of_url(proxy) for proxy in proxies if proxy is not None))
+
+
+def _secrets_of_url(url: str) -> frozenset[str]:
+    """Return the password of a URL as it stands there, as it is, and as it travels in a header."""
+    user, _, password = urlsplit(url).netloc.rpartition("@")[0].partition(":")
+    basic = base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
+    return frozenset((password, unquote(password), basic)) if password else frozenset()
 
 
 def _without_credentials(headers: Mapping[str, _V]) -> Mapping[str, _V]:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx2
 
+from chatsheet_llm.connections import Connections
 from chatsheet_llm.dispatch import parse_hop
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.endpoints import Endpoint, build
 from chatsheet_llm.errors import NoEndpointError
+from chatsheet_llm.latency import Latencies
 from chatsheet_llm.learned import Learned
 from chatsheet_llm.models import Registry
-from chatsheet_llm.network import Network
 from chatsheet_llm.origins import Origins
+from chatsheet_llm.redis_state import RedisState
 from chatsheet_llm.settings import Settings
+from chatsheet_llm.sharing import share
+from chatsheet_llm.state import StateStore
 
 
 class Setup:
@@ -29,14 +32,13 @@ class Setup:
     def __init__(self, settings: Settings, before: Setup | None = None) -> None:
         self.settings = settings
         self.registry: Registry = settings.registry
+        known = {} if before is None else before.endpoints
+        made = {name: build(name, endpoint) for name, endpoint in settings.resolved_endpoints().items()}
+        # One that did not change stays the same object, which its SDK client is known by.
         self.endpoints: Mapping[str, Endpoint] = {
-            name: build(name, endpoint) for name, endpoint in settings.resolved_endpoints().items()
+            name: known[name] if known.get(name) == endpoint else endpoint for name, endpoint in made.items()
         }
         self.unconfigured = settings.unconfigured()
-        self.sdks: dict[str, Any] = {}
-        if before is not None:
-            same = [name for name, endpoint in self.endpoints.items() if before.endpoints.get(name) == endpoint]
-            self.sdks = {name: before.sdks[name] for name in same if name in before.sdks}
 
     def check(self, chain: Sequence[str]) -> None:
         """Raise SettingsError for a hop nobody knows, NoEndpointError where no hop is configured."""
@@ -52,6 +54,12 @@ class Setup:
             else ""
         )
         raise NoEndpointError(f"no hop of the chain ({', '.join(chain)}) is configured: {wanted}{hint}")
+
+    def load_sdks(self, chain: Sequence[str]) -> None:
+        """Import the SDKs of the chain's endpoints, which takes a second: no call shall pay for that in its deadline."""
+        for name in self._names(chain):
+            if name in self.endpoints:
+                self.endpoints[name].classes()
 
     def first(self, chain: Sequence[str]) -> Endpoint:
         """Return the first configured endpoint of the chain, or of a model's: the client shows it as its own."""
@@ -73,32 +81,42 @@ class Core:
         settings: Settings,
         http: type[httpx2.Client | httpx2.AsyncClient],
         http_client: httpx2.Client | httpx2.AsyncClient | None,
+        state: StateStore | None = None,
     ) -> None:
         self.setup = Setup(settings)
+        self._store = _store_of(settings) if state is None else state
         self.learned = Learned(settings.learned_expiry)
-        self._http = http
-        self._given = http_client
-        self._inherited: list[object] = []
+        self.connections = Connections(http, http_client)
         self._begin()
 
     def _begin(self) -> None:
         self.domains = Domains()
         self.origins = Origins()
-        self._clients: dict[Network, Any] = {}
-        self._lock = threading.RLock()
+        self.latencies = Latencies()
+        self.sharing = None if self._store is None else share(self, self._store)
         self._process = os.getpid()
 
     def own_process(self) -> None:
-        """Start anew in a child after a fork: two processes on one connection read each other's answers.
-
-        The parent's connections are kept, unused: to close them here could end them there.  An ``http_client`` that the
-        caller gave is the caller's to renew.
-        """
+        """Start anew in a child after a fork, with what was known before it."""
         if os.getpid() != self._process:
-            self._inherited.append((self._clients, self.setup))
-            self.learned = self.learned.copy()
-            self.setup = Setup(self.setup.settings)
-            self._begin()
+            with self.connections.lock:
+                if os.getpid() != self._process:
+                    self.connections.own_process()
+                    self.learned = self.learned.copy()
+                    self.setup = Setup(self.setup.settings)
+                    self._store = None if self._store is None else self._store.renewed()
+                    self._begin()
+        if self.sharing is not None:
+            self.sharing.threads.start()
+
+    def origins_by_endpoint(self) -> dict[str, str]:
+        """Return the origin of each endpoint, by the endpoint's name."""
+        return {name: endpoint.origin for name, endpoint in self.setup.endpoints.items()}
+
+    def end_sharing(self) -> None:
+        """Tell other processes nothing more, soon."""
+        if self.sharing is not None:
+            self.sharing.threads.close()
 
     def reload(self, chain: Sequence[str]) -> Setup:
         """Read the model registry again and put it in force, for calls that begin from now on.
@@ -106,7 +124,7 @@ class Core:
         Raises SettingsError where the file is wrong, or a hop of ``chain`` is not known any more; NoEndpointError where
         none is configured.  Then everything stays as it was.
         """
-        with self._lock:
+        with self.connections.lock:
             made = Setup(self.setup.settings.reloaded(), self.setup)
             made.check(chain)
             for name, endpoint in self.setup.endpoints.items():
@@ -116,29 +134,13 @@ class Core:
             self.setup = made
             return made
 
-    def http(self, network: Network) -> Any:
-        """Return the HTTP client for a network policy, made when first asked for."""
-        if self._given is not None:
-            return self._given
-        with self._lock:
-            made = self._clients.get(network)
-            if made is None:
-                made = network.client() if self._http is httpx2.Client else network.async_client()
-                self._clients[network] = made
-            return made
-
     def sdk(self, setup: Setup, name: str) -> Any:
-        """Return the SDK client of an endpoint, made when first asked for."""
-        found = setup.sdks.get(name)
-        if found is None:
-            with self._lock:
-                endpoint = setup.endpoints[name]
-                http = self.http(endpoint.network)
-                found = endpoint.client(http) if isinstance(http, httpx2.Client) else endpoint.async_client(http)
-                setup.sdks[name] = found
-        return found
+        """Return the SDK client of an endpoint, made when first asked for.  Raises LocalResourceError once closed."""
+        return self.connections.sdk(setup.endpoints[name])
 
-    def others(self, first: object) -> list[Any]:
-        """Return the HTTP clients beside the one that the SDK's own ``close()`` closes."""
-        with self._lock:
-            return [client for client in self._clients.values() if client is not first]
+
+def _store_of(settings: Settings) -> StateStore | None:
+    if settings.state_url is None:
+        return None
+    bundle = settings.ca_bundle
+    return RedisState(settings.state_url, ca_bundle=str(bundle) if bundle else None)

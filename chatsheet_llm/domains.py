@@ -1,7 +1,8 @@
 """What a process has learned about its failure domains: a breaker and a budget each.  Does no I/O.
 
-A hop belongs to two domains: its *origin* (the resource and its credential) and its *surface* (one API of one
-deployment there).  A fault of the origin condemns every hop of it; a missing capability only the surface.
+A hop belongs to domains one within the other: the HTTP *proxy* before it, if there is one, its *origin* (the resource
+and its credential) and its *surface* (one API of one deployment there).  A fault of the origin condemns every hop of
+it; a missing capability only the surface.
 """
 
 from __future__ import annotations
@@ -9,24 +10,35 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
 from chatsheet_llm.breaker import Breaker
-from chatsheet_llm.budget import COST_THROTTLE, COST_TRANSIENT, REWARD, Bucket
+from chatsheet_llm.budget import CAPACITY, COST_THROTTLE, COST_TRANSIENT, REWARD, Bucket
+from chatsheet_llm.ceiling import Ceiling
 from chatsheet_llm.classify import Failure
+from chatsheet_llm.faults import FAULTS, Reach
+from chatsheet_llm.health import DomainHealth
+from chatsheet_llm.state import Alone, Shared
 
 LONGEST_HINT = 60.0
 """Seconds after which a domain is probed again, however long the server said to wait; documented hints reach a day."""
-
-
+LONGEST_OPEN = 360.0
+"""Seconds for which another process may close a domain here: the longest quarantine, with its jitter."""
+PROXY = "proxy "
+"""What the names of domains begin with that are HTTP proxies."""
 MOST = 2000
 """Domains to remember; beyond, the closed ones are forgotten."""
 
 
 class Located(Protocol):
     """Anything that has a place in the failure domains."""
+
+    @property
+    def proxy(self) -> str:
+        """The HTTP proxy before it, or nothing."""
 
     @property
     def origin(self) -> str:
@@ -37,17 +49,46 @@ class Located(Protocol):
         """One API of one deployment at that origin."""
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The right to send to a hop: the tickets of the probes that this took, by domain."""
+
+    tickets: Mapping[str, int] = field(default_factory=dict)
+
+
+def domains_of(hop: Located) -> Iterator[tuple[Reach, str]]:
+    """Yield the domains of a hop, the widest first."""
+    if hop.proxy:
+        yield "proxy", f"{PROXY}{hop.proxy}"
+    yield "origin", hop.origin
+    yield "surface", hop.surface
+
+
+_FREE = Entry()
+_WITHIN: Mapping[Reach, tuple[Reach, ...]] = {
+    "proxy": ("origin", "surface"),
+    "origin": ("surface",),
+    "surface": (),
+    "none": (),
+}
+
+
 class Domains:
-    """Breakers and budgets by domain.  Thread-safe; ``clock`` is monotonic seconds, ``jitter`` gives -1 to 1."""
+    """Breakers and budgets by domain.  Thread-safe; ``clock`` is monotonic seconds, ``jitter`` gives -1 to 1.
+
+    ``shared`` is told what other processes should know, and asked before a probe.
+    """
 
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = lambda: random.uniform(-1.0, 1.0),  # noqa: S311  spreads probes, guards nothing
     ) -> None:
-        self._clock, self._jitter = clock, jitter
+        self.clock, self._jitter = clock, jitter
+        self.shared: Shared = Alone()
         self._breakers: dict[str, Breaker] = {}
         self._buckets: dict[str, Bucket] = {}
+        self._ceilings: dict[str, Ceiling] = {}
         self._why: dict[str, Failure] = {}
         self._lock = threading.Lock()
 
@@ -57,7 +98,8 @@ class Domains:
         if found is None:
             with self._lock:
                 self._make_room()
-                found = self._breakers.setdefault(key, Breaker(self._clock, self._jitter))
+                found = self._breakers.setdefault(key, Breaker(self.clock, self._jitter))
+            self.shared.met(key)
         return found
 
     def _make_room(self) -> None:
@@ -67,79 +109,157 @@ class Domains:
                 del self._breakers[key]
                 self._buckets.pop(key, None)
                 self._why.pop(key, None)
+                if key in self._ceilings and not self._ceilings[key].sends:
+                    del self._ceilings[key]
 
     def bucket(self, key: str) -> Bucket:
         """Return the domain's retry budget, made when first asked for."""
         found = self._buckets.get(key)
         if found is None:
             with self._lock:
-                found = self._buckets.setdefault(key, Bucket(self._clock))
+                found = self._buckets.setdefault(key, Bucket(self.clock))
+            self.shared.met(key)
+            self.shared.spent(key, 0.0)
+        return found
+
+    def ceiling(self, key: str) -> Ceiling:
+        """Return the count of the domain's sends that are under way, made when first asked for."""
+        found = self._ceilings.get(key)
+        if found is None:
+            with self._lock:
+                found = self._ceilings.setdefault(key, Ceiling())
         return found
 
     def permits(self, hop: Located) -> bool:
-        """Whether both domains of the hop are open for traffic now."""
-        return self.breaker(hop.origin).permits() and self.breaker(hop.surface).permits()
+        """Whether all domains of the hop are open for traffic now."""
+        return all(
+            (breaker := self.breaker(key)).permits() and not (breaker.tripped and self.shared.withheld(key))
+            for _, key in domains_of(hop)
+        )
 
-    def enter(self, hop: Located, *, early: bool = False) -> bool:
-        """Claim the right to send to the hop; takes the probe of a half-open domain."""
-        origin, surface = self.breaker(hop.origin), self.breaker(hop.surface)
-        if not origin.enter(early=early):
+    def enter(self, hop: Located, *, early: bool = False) -> Entry | None:
+        """Claim the right to send to the hop; takes the probe of a half-open domain.  None where it may not be.
+
+        ``early`` lets a call that has no other hop left probe before the time is up, and before it is known whether
+        another process probes.  Whoever enters hands the entry back with the outcome.
+        """
+        keys = [key for _, key in domains_of(hop)]
+        if any(self.breaker(key).tripped for key in keys) and not self._may_probe(keys, early):
+            return None
+        tickets: dict[str, int] = {}
+        for key in keys:
+            ticket = self.breaker(key).enter(early=early)
+            if ticket is None:
+                for taken, each in tickets.items():
+                    self.breaker(taken).leave(each)
+                return None
+            if ticket:
+                tickets[key] = ticket
+        return Entry(tickets) if tickets else _FREE
+
+    def _may_probe(self, keys: Sequence[str], early: bool) -> bool:
+        """Whether no other process stands against a probe.  Asks for all domains at once, so that all may be had."""
+        wanted = [key for key in keys if self.breaker(key).tripped]
+        if not early and any(self.breaker(key).state == "open" for key in wanted):
             return False
-        if not surface.enter(early=early):
-            origin.leave()
-            return False
-        return True
+        asked = [self.shared.may_probe(key, early=early) for key in wanted]
+        return all(asked)
+
+    def begin(self, hop: Located, *, resend: bool) -> bool:
+        """Count a send that begins now; False, and nothing counted, for a re-send over the ratio ceiling.
+
+        A first send always goes.  Every one that was counted ends with :meth:`end`.
+        """
+        return self.ceiling(hop.origin).begin(resend=resend)
+
+    def end(self, hop: Located, *, resend: bool) -> None:
+        """Hear that a send that was counted is over, however it ended."""
+        self.ceiling(hop.origin).end(resend=resend)
 
     def reopens_at(self, hop: Located) -> float:
         """Monotonic time at which the hop will take a probe."""
-        return max(self.breaker(hop.origin).opened_until, self.breaker(hop.surface).opened_until)
+        return max(self.breaker(key).opened_until for _, key in domains_of(hop))
 
     def throttled(self, hop: Located) -> bool:
-        """Whether the hop is closed only until a time that its server named."""
-        shut = [
-            breaker for breaker in (self.breaker(hop.origin), self.breaker(hop.surface)) if breaker.state != "closed"
-        ]
+        """Whether the hop is closed only because its server wants no calls until a time: for that, a call may wait."""
+        shut = self._shut(hop)
         return bool(shut) and all(breaker.throttled for breaker in shut)
+
+    def waits(self, hop: Located) -> bool:
+        """Whether its server wants no calls until a time: before that, none probes it."""
+        return self.throttled(hop) or any(self.clock() < breaker.limited_until for breaker in self._shut(hop))
+
+    def _shut(self, hop: Located) -> list[Breaker]:
+        found = [self.breaker(key) for _, key in domains_of(hop)]
+        return [breaker for breaker in found if breaker.tripped]
 
     def why(self, hop: Located) -> Failure | None:
         """Return the last failure of the hop's domains: why it is closed."""
-        return self._why.get(hop.surface) or self._why.get(hop.origin)
+        found = [self._why.get(key) for _, key in domains_of(hop)]
+        return next((why for why in reversed(found) if why is not None), None)
 
     def pay(self, hop: Located, failure: Failure) -> bool:
         """Take the price of one more send after this failure; False where the budget is spent."""
-        return self.bucket(hop.origin).pay(price(failure))
+        cost = price(failure)
+        if not self.bucket(hop.origin).pay(cost):
+            return False
+        self.shared.spent(hop.origin, cost)
+        return True
 
-    def succeeded(self, hop: Located, refund: float = 0.0) -> None:
-        """Hear of an answer: close both breakers, refund what the re-send had cost or give the reward."""
-        self.breaker(hop.origin).succeeded()
-        self.breaker(hop.surface).succeeded()
-        self._why.pop(hop.surface, None)
-        self._why.pop(hop.origin, None)
-        self.bucket(hop.origin).put_back(refund or REWARD)
+    def succeeded(self, hop: Located, refund: Mapping[str, float] | None = None, entry: Entry | None = None) -> None:
+        """Hear of an answer: the probe's closes; give back what re-sends had cost, by origin, or give the reward."""
+        for _, key in domains_of(hop):
+            self._answered(key, entry)
+        for origin, tokens in (refund or {hop.origin: REWARD}).items():
+            room = self.bucket(origin).put_back(tokens)
+            if room:
+                self.shared.spent(origin, -room)
 
-    def failed(self, hop: Located, failure: Failure) -> None:
+    def failed(self, hop: Located, failure: Failure, entry: Entry | None = None) -> None:
         """Hear of a failure.  The caller's own faults and local ones condemn nothing."""
         row = failure.row
-        hint = failure.retry_after if row.kind in ("rate", "overload") else None
+        limited = row.kind in ("rate", "overload")
+        hint = failure.retry_after if limited else None
         open_for = min(hint, LONGEST_HINT) if hint else (row.quarantine or None)
+        # A limit without a time is one all the same; of an overload, only a time that was named is kept.
+        throttled = limited and (bool(hint) or (row.kind == "rate" and not row.quarantine))
         if not failure.blames:
-            self.abandoned(hop)
+            self.abandoned(hop, entry)
             return
-        if not failure.taught:
-            self._why[hop.origin] = self._why[hop.surface] = replace(failure, body=None, headers={})
-        for reach, key in (("origin", hop.origin), ("surface", hop.surface)):
-            if row.condemns == reach and not failure.taught:
-                self.breaker(key).failed(open_for=open_for, throttled=row.kind == "rate" and hint is not None)
-            elif row.condemns == "none" or reach == "surface" or failure.status is None:
-                self.breaker(key).leave()
+        # Without a proxy that is known, what stands in the way is the origin's own.
+        condemned = "origin" if row.condemns == "proxy" and not hop.proxy else row.condemns
+        for reach, key in domains_of(hop):
+            if reach == condemned and not failure.taught:
+                # Without what was said: another call would show it.
+                self._why[key] = replace(failure, message=None, body=None, headers={})
+                ticket = entry.tickets.get(key, 0) if entry is not None else 0
+                if self.breaker(key).failed(ticket, open_for=open_for, throttled=throttled):
+                    self.shared.opened(key)
+                    # What came late opens as well, and leaves the probe of another call its lease.
+                    if not self.breaker(key).probing:
+                        self.shared.probe_over(key)
+            elif condemned in _WITHIN[reach] and failure.status is not None:
+                # It answered, only something within it is wrong.
+                self._answered(key, entry)
             else:
-                # The origin answered, only this surface is wrong.
-                self.breaker(key).succeeded()
+                self._left(key, entry)
 
-    def abandoned(self, hop: Located) -> None:
+    def abandoned(self, hop: Located, entry: Entry | None = None) -> None:
         """Hear of a cancelled attempt: gives probes back, judges nothing."""
-        self.breaker(hop.origin).leave()
-        self.breaker(hop.surface).leave()
+        for _, key in domains_of(hop):
+            self._left(key, entry)
+
+    def _answered(self, key: str, entry: Entry | None) -> None:
+        breaker = self.breaker(key)
+        if breaker.succeeded(entry.tickets.get(key, 0) if entry is not None else 0):
+            self.shared.closed(key)
+            self.shared.probe_over(key)
+        if not breaker.tripped:
+            self._why.pop(key, None)
+
+    def _left(self, key: str, entry: Entry | None) -> None:
+        if entry is not None and self.breaker(key).leave(entry.tickets.get(key, 0)):
+            self.shared.probe_over(key)
 
     def reopen(self, origin: str, deployment: str | None = None) -> None:
         """Close the breakers of an origin's surfaces, or of those of one deployment: what was heard of them is void."""
@@ -150,13 +270,69 @@ class Domains:
                 if key.startswith(f"{origin} ") and (deployment is None or key.endswith(f" {deployment}"))
             ]
         for key in keys:
-            self.breaker(key).succeeded()
+            tripped = self.breaker(key).tripped
+            self.breaker(key).closed_elsewhere()
             self._why.pop(key, None)
+            if tripped:
+                self.shared.closed(key)
+
+    def opened_elsewhere(self, key: str, until: float, *, throttled: bool, fault: str, open_for: float) -> None:
+        """Hear that another process closed a domain to traffic, until that time of the clock."""
+        until = min(until, self.clock() + LONGEST_OPEN)
+        self.breaker(key).opened_elsewhere(until, throttled=throttled, open_for=open_for)
+        self._why[key] = Failure(fault if fault in FAULTS else "server_error", "rejected")
+
+    def closed_elsewhere(self, key: str) -> None:
+        """Hear that a probe of another process was answered."""
+        self.breaker(key).closed_elsewhere()
+        self._why.pop(key, None)
+
+    def fault(self, key: str) -> str | None:
+        """Return the name of the domain's last fault, or None."""
+        why = self._why.get(key)
+        return None if why is None else why.fault
+
+    def tripped(self) -> tuple[str, ...]:
+        """Return the domains that are not closed now."""
+        with self._lock:
+            return tuple(key for key, breaker in self._breakers.items() if breaker.tripped)
+
+    def spent(self) -> tuple[str, ...]:
+        """Return the domains whose retry budget is not full."""
+        with self._lock:
+            buckets = tuple(self._buckets.items())
+        return tuple(key for key, bucket in buckets if not bucket.full)
 
     def snapshot(self) -> dict[str, str]:
         """Return the state of every domain that was ever asked about, by name."""
         with self._lock:
             return {key: breaker.state for key, breaker in sorted(self._breakers.items())}
+
+    def health(self, names: Mapping[str, str]) -> tuple[DomainHealth, ...]:
+        """Return the state of every domain for people; ``names`` gives the endpoint's name by origin."""
+        return tuple(self._told(names))
+
+    def _told(self, names: Mapping[str, str]) -> Iterator[DomainHealth]:
+        now, utc = self.clock(), datetime.now(timezone.utc)
+        for key in self.snapshot():
+            breaker = self.breaker(key)
+            origin, _, rest = key.partition(" ") if not key.startswith(PROXY) else (key, "", "")
+            mode, _, deployment = rest.partition(" ")
+            state, until, why = breaker.state, breaker.opened_until, self._why.get(key)
+            bucket, ceiling = self._buckets.get(key), self._ceilings.get(key)
+            yield DomainHealth(
+                # Not the origin itself: it ends with a digest of the credential.
+                endpoint=names.get(origin) or origin.partition("#")[0],
+                mode=mode or None,
+                deployment=None if deployment in ("", "*") else deployment,
+                state=state,
+                why=why.row.sentence if why is not None and state != "closed" else None,
+                retry_at=utc + timedelta(seconds=until - now) if state == "open" else None,
+                throttled=breaker.throttled,
+                tokens=None if rest else bucket.left() if bucket is not None else CAPACITY,
+                sends=None if rest else ceiling.sends if ceiling is not None else 0,
+                resends=None if rest else ceiling.resends if ceiling is not None else 0,
+            )
 
 
 def price(failure: Failure) -> float:

@@ -20,6 +20,7 @@ from chatsheet_llm.values import (
     RepeatedError,
     Secret,
     Text,
+    Token,
     Url,
     clean_answers_after,
     clean_ascii,
@@ -63,7 +64,9 @@ class EndpointSettings(BaseModel):
     """How to reach one endpoint.  Every field may be left out, so that layers of settings can be laid over each other.
 
     ``kind`` is litellm, azure, openai, anthropic, anthropic_foundry (Claude on Azure Foundry) or a third party's; empty
-    where a layer does not say.  ``key_header`` is how the key travels (None: as the kind does by default; ``api-key``
+    where a layer does not say.  ``ad_token`` is a token of Entra ID, or (in Python) a function that gives one: it is
+    asked for every request, so it should have a cache, as azure-identity's ``get_bearer_token_provider`` does.
+    ``key_header`` is how the key travels (None: as the kind does by default; ``api-key``
     is ``x-api-key`` for Anthropic).  ``modes`` are the APIs it may be asked for (None: all
     that its kind has).  ``headers`` are sent with every request.  ``ca_bundle`` and ``proxy`` replace the general ones.
     ``boundary`` names the data boundary it lies in: a call that may go to a hop in one goes to none in another.
@@ -77,7 +80,7 @@ class EndpointSettings(BaseModel):
     kind: Annotated[str, BeforeValidator(clean_kind)] = ""
     base_url: Url = None
     api_key: Secret = None
-    ad_token: Secret = None
+    ad_token: Token = None
     api_version: Ascii = None
     deployment: Text = None
     key_header: Annotated[Literal["api-key", "bearer"] | None, BeforeValidator(clean_text)] = None

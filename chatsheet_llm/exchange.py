@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,23 +17,28 @@ from chatsheet_llm import sdk
 from chatsheet_llm.capabilities import capability_of
 from chatsheet_llm.classify import Failure, classify_event, classify_exception, classify_reply, request_id
 from chatsheet_llm.domains import Domains
-from chatsheet_llm.drive import Trail
 from chatsheet_llm.endpoints import Endpoint, Outgoing
 from chatsheet_llm.formats import REPLIES, STREAMS
 from chatsheet_llm.formats.state import seals, tells, tokens
-from chatsheet_llm.formats.watch import is_answer, reply_error
+from chatsheet_llm.formats.watch import CompletionsWatch, ResponsesWatch, Watch, fault_in, reply_error
 from chatsheet_llm.formats.whole_stream import chat_chunks, responses_events, sse
 from chatsheet_llm.hops import RESTARTABLE, Call
+from chatsheet_llm.latency import Latencies, latency_key
 from chatsheet_llm.learned import LESSONS, Learned
 from chatsheet_llm.network import limit, timeouts
 from chatsheet_llm.origins import NOBODY, Origins
 from chatsheet_llm.parameters import effort_in
 from chatsheet_llm.plan import Send
+from chatsheet_llm.recovery import AsyncRestarts, Broke, SyncRestarts
+from chatsheet_llm.relay import MALFORMED, HopFault, Relay, log_malformed
 from chatsheet_llm.report import interrupted
 from chatsheet_llm.route import Mode
-from chatsheet_llm.streams import MALFORMED, AsyncBody, HopFault, Relay, SyncBody, log_malformed
+from chatsheet_llm.streams import AsyncBody, SyncBody
+from chatsheet_llm.trail import Trail
 
 _TIMEOUTS = frozenset({"connect_timeout", "read_timeout", "write_timeout"})
+_HELPER = "x-stainless-helper-method"
+"""Names the method of the SDK that made the request."""
 _NOT_OURS = frozenset(
     {"content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive", "set-cookie", "trailer"}
 )
@@ -49,7 +55,8 @@ _NAMES_BY_API = frozenset({"azure", "litellm"})
 class Exchange:
     """Everything about one call that does not change from hop to hop.
 
-    ``asked`` is the timeout that the caller set, if any; ``idle`` bounds the silence within a stream.
+    ``asked`` is the timeout that the caller set, if any; ``idle`` bounds the silence within a stream, ``first`` the
+    time until its first content while another origin could still answer.  Seconds.
     """
 
     call: Call
@@ -59,16 +66,22 @@ class Exchange:
     domains: Domains
     origins: Origins
     learned: Learned
+    latencies: Latencies
     trail: Trail
     asked: float | httpx2.Timeout | None
     idle: float
     connect: float
+    first: float = math.inf
     marker: str | None = None
     _usage: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         wanted = (self.call.body or {}).get("stream_options")
         self._usage = isinstance(wanted, Mapping) and bool(wanted.get("include_usage"))
+
+    def beside(self, trail: Trail) -> Exchange:
+        """Return the exchange of one side of a race, which writes a trail of its own."""
+        return self if trail is self.trail else replace(self, trail=trail)
 
     def send(self, step: Send, client: Any) -> httpx2.Response:
         """Send once, synchronously, through the hop's SDK.  Raises HopFault."""
@@ -104,9 +117,9 @@ class Exchange:
             response.close()
             raise
         relay = self._relay(step, response)
-        body = SyncBody(response, relay, self.idle, partial(self._broken, step))
+        body = SyncBody(response, relay, self._idle(step), partial(self._broken, step), self._over(step))
         body.prime(until)
-        return self._streaming(step, response, body, relay.served)
+        return self._streaming(step, response, body, relay)
 
     async def _asend(self, step: Send, client: Any) -> httpx2.Response:
         endpoint, out, until = self._outgoing(step)
@@ -126,13 +139,14 @@ class Exchange:
             await response.aclose()
             raise
         relay = self._relay(step, response)
-        body = AsyncBody(response, relay, self.idle, partial(self._broken, step))
+        body = AsyncBody(response, relay, self._idle(step), partial(self._broken, step), self._over(step))
         await body.prime(until)
-        return self._streaming(step, response, body, relay.served)
+        return self._streaming(step, response, body, relay)
 
     def _relayed(self, step: Send) -> bool:
-        """Whether the hop's stream becomes the caller's."""
-        return self.call.stream and self.call.format is not None and not step.hop.whole
+        """Whether the hop's stream is judged on its way to the caller."""
+        known = self.call.format is not None or self._passed() is not None
+        return self.call.stream and known and not step.hop.whole
 
     def _in_pieces(self, step: Send) -> bool:
         """Whether the body is to be read piece by piece."""
@@ -143,7 +157,7 @@ class Exchange:
 
     def _outgoing(self, step: Send) -> tuple[Endpoint, Outgoing, float]:
         endpoint, hop = self.endpoints[step.hop.endpoint], step.hop
-        seconds = step.timeout
+        seconds = self._seconds(step)
         out = Outgoing(
             options=self.options,
             method=self.call.method,
@@ -151,10 +165,33 @@ class Exchange:
             mode=hop.mode,
             body=hop.body,
             headers=self.headers,
-            timeout=timeouts(seconds, self.connect, self.idle if self._relayed(step) else 0.0, self.asked),
+            timeout=timeouts(seconds, self.connect, self._idle(step) if self._relayed(step) else 0.0, self.asked),
             seconds=seconds,
         )
         return endpoint, out, time.monotonic() + seconds
+
+    def _seconds(self, step: Send) -> float:
+        """How long the hop may take until its answer, or the first content of it.
+
+        What the caller set counts before all.  A model that thinks for minutes is not cut short for another hop; any
+        other must begin to speak in time, while another origin could still answer.
+        """
+        if self.asked is not None:
+            return step.timeout
+        if step.hop.thinks:
+            return step.left or step.timeout
+        return min(step.timeout, self.first) if step.contested and self._relayed(step) else step.timeout
+
+    def _idle(self, step: Send) -> float:
+        """How long a stream may be silent once it has begun; a caller who gives an attempt longer means that too."""
+        asked = 0.0 if self.asked is None else sdk.seconds_of(self.asked)
+        # A response that is read again may still be at work, and says nothing meanwhile.
+        return max(self.idle, asked if math.isfinite(asked) else 0.0, 0.0 if self.call.format else step.timeout)
+
+    def _over(self, step: Send) -> float:
+        """When a stream that is held back must be whole: the deadline, in monotonic seconds."""
+        held = self.call.recovery == "buffer"
+        return time.monotonic() + (step.left or step.timeout) if held else math.inf
 
     def _failure_of(self, error: Exception, step: Send) -> Failure | None:
         """Name the fault behind what a hop's SDK raised; None where no hop is to blame."""
@@ -186,28 +223,38 @@ class Exchange:
             self._answered(step, response)
             sdk.mark(response, marker=self.marker, route=self.trail.route)
             return response
-        body = self._json(response)
-        hidden = reply_error(mode, body)
-        if hidden is not None:
-            raise HopFault(classify_event(hidden, response.headers, content_seen=False))
-        if not is_answer(mode, body):
-            raise HopFault(_protocol("schema", response))
-        self.origins.remember(tokens(mode, body), step.hop.origin)
-        content, made = response.content, body
+        content = response.content
+        body = self._parsed(content, response)
+        made = self._judged(step, response, body)
         if mode != caller:
-            try:
-                made, losses = REPLIES[mode, caller](body)
-            except MALFORMED as error:
-                log_malformed(error)
-                raise HopFault(_protocol("schema", response)) from None
-            self.trail.losses.append(losses)
-            self._learn_made(made)
             content = json.dumps(made, separators=(",", ":")).encode()
         kind = "application/json"
         if step.hop.whole:
             content, kind = self._as_stream(caller, made, response), "text/event-stream"
         self._answered(step, response, body.get("model"))
         return self._handed_on(response, content, kind)
+
+    def _judged(self, step: Send, response: httpx2.Response, body: Mapping[str, object]) -> Mapping[str, object]:
+        """Return a whole reply in the caller's format.  Raises HopFault for one that is no answer."""
+        mode, caller = step.hop.mode or "chat", self.call.format or "chat"
+        hidden = reply_error(mode, body)
+        if hidden is not None:
+            raise HopFault(classify_event(hidden, response.headers, content_seen=False))
+        background = bool((self.call.body or {}).get("background"))
+        fault = fault_in(mode, body, background=background)
+        if fault is not None:
+            raise HopFault(_protocol(fault, response))
+        self.origins.remember(tokens(mode, body), step.hop.origin)
+        if mode == caller:
+            return body
+        try:
+            made, losses = REPLIES[mode, caller](body)
+        except MALFORMED as error:
+            log_malformed(error)
+            raise HopFault(_protocol("schema", response)) from None
+        self.trail.losses.append(losses)
+        self._learn_made(made)
+        return made
 
     def _as_stream(self, caller: Mode, made: Mapping[str, object], response: httpx2.Response) -> bytes:
         """Return a whole reply as the stream that the caller wanted."""
@@ -218,6 +265,13 @@ class Exchange:
             raise HopFault(_protocol("schema", response)) from None
         return sse(caller, pieces)
 
+    def _instead(self, step: Send, response: httpx2.Response, content: bytes) -> tuple[bytes, str]:
+        """Return the stream of a whole reply that came instead of one, and the model that it names."""
+        body = self._parsed(content, response)
+        made = self._judged(step, response, body)
+        model = body.get("model")
+        return self._as_stream(self.call.format or "chat", made, response), model if isinstance(model, str) else ""
+
     def _made(self, step: Send, response: httpx2.Response) -> None:
         """Remember who keeps what a request that is not bridged made or read: a file, a response, its items."""
         if "json" in response.headers.get("content-type", "") and not self.call.path.startswith("/models"):
@@ -225,7 +279,9 @@ class Exchange:
                 self.origins.remember(tokens("responses", self._json(response)), step.hop.origin)
 
     def _json(self, response: httpx2.Response) -> Mapping[str, object]:
-        content = response.content
+        return self._parsed(response.content, response)
+
+    def _parsed(self, content: bytes, response: httpx2.Response) -> Mapping[str, object]:
         if not content.strip():
             raise HopFault(_protocol("empty", response))
         try:
@@ -244,17 +300,36 @@ class Exchange:
         if "html" in response.headers.get("content-type", ""):
             raise HopFault(_protocol("html", response))
 
+    def _passed(self) -> Watch | None:
+        """What judges the stream of a request that is passed through; None where nothing here knows such streams."""
+        path = self.call.path
+        if path == "/completions":
+            return CompletionsWatch(self._choices)
+        stored = path.startswith("/responses/") and path.count("/") == 2 and self.call.method.lower() == "get"
+        return ResponsesWatch(stored=True) if stored else None
+
+    @property
+    def _choices(self) -> int:
+        answers = (self.call.body or {}).get("n")
+        return answers if isinstance(answers, int) else 1
+
     def _relay(self, step: Send, response: httpx2.Response) -> Relay:
-        mode: Mode = step.hop.mode or "chat"
-        caller: Mode = self.call.format or "chat"
+        caller = self.call.format
+        if caller is None:
+            watch = self._passed()
+            stored = isinstance(watch, ResponsesWatch)
+            mode: Mode = "responses" if stored else "chat"
+            learn = partial(self._learn, step.hop.origin, mode) if stored else None
+            return Relay(mode, mode, response.headers, None, learn, watch=watch)
+        mode = step.hop.mode or "chat"
         learn = partial(self._learn, step.hop.origin, mode)
+        held = self.call.recovery == "buffer"
+        reply = partial(self._instead, step, response)
         if mode == caller:
-            answers = (self.call.body or {}).get("n")
-            choices = answers if isinstance(answers, int) else 1
-            return Relay(mode, caller, response.headers, None, learn, choices=choices)
+            return Relay(mode, caller, response.headers, None, learn, choices=self._choices, reply=reply, held=held)
         bridge = STREAMS[mode, caller](self._usage)
         self.trail.losses.append(bridge.losses)
-        return Relay(mode, caller, response.headers, bridge, learn, self._learn_made)
+        return Relay(mode, caller, response.headers, bridge, learn, self._learn_made, reply=reply, held=held)
 
     def _learn_made(self, made: Mapping[str, object]) -> None:
         """Remember the ids of a bridged reply, or of an event of one, which no endpoint will know again."""
@@ -266,12 +341,34 @@ class Exchange:
             self.origins.remember(tokens(mode, event), origin)
 
     def _streaming(
-        self, step: Send, response: httpx2.Response, body: SyncBody | AsyncBody, named: str | None
+        self, step: Send, response: httpx2.Response, body: SyncBody | AsyncBody, relay: Relay
     ) -> httpx2.Response:
-        self._answered(step, response, named)
+        self._answered(step, response, relay.served)
+        return self._handed_on(response, body, "text/event-stream")
+
+    @property
+    def restarts(self) -> bool:
+        """Whether a stream that breaks is answered anew, where the plan allows it: never what could be done twice.
+
+        The SDK's own helper would put both answers together, so there it is not.
+        """
+        call = self.call
+        folded = any(
+            name.lower() == _HELPER and str(value).endswith("chat.completions.stream")
+            for name, value in self.headers.items()
+        )
+        wanted = call.recovery == "restart" and call.stream and call.format is not None
+        return wanted and not folded
+
+    def restartable(self, response: httpx2.Response, body: SyncRestarts | AsyncRestarts) -> httpx2.Response:
+        """Return the response to the caller with a body that goes on after a break."""
         return self._handed_on(response, body, "text/event-stream")
 
     def _broken(self, step: Send, failure: Failure, said: str) -> Exception:
+        # An error event may repeat the request.
+        failure = self.trail.discreet(failure)
+        if self.restarts:
+            return Broke(replace(failure, mode=step.hop.mode), said)
         self.trail.broke(failure)
         self.domains.failed(step.hop, failure)
         return interrupted(replace(failure, mode=step.hop.mode), self.trail.route(), said)
@@ -314,9 +411,12 @@ class Exchange:
             unknown = [seal.token for seal in state if not seal.holds and self.origins.of(seal.token) is None]
             self.origins.remember(unknown, NOBODY)
         self.trail.losses.insert(0, step.hop.losses)
-        self.trail.answered(step, response.status_code, request_id(response.headers))
+        seconds = self.trail.answered(step, response.status_code, request_id(response.headers))
+        self.latencies.took(latency_key(step.hop.surface, stream=self.call.stream), seconds)
 
-    def _handed_on(self, response: httpx2.Response, body: bytes | SyncBody | AsyncBody, kind: str) -> httpx2.Response:
+    def _handed_on(
+        self, response: httpx2.Response, body: bytes | httpx2.SyncByteStream | httpx2.AsyncByteStream, kind: str
+    ) -> httpx2.Response:
         headers = {name: value for name, value in response.headers.items() if name.lower() not in _NOT_OURS}
         return sdk.response_for(
             status=response.status_code,

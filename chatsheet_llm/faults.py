@@ -55,9 +55,9 @@ refused            transient      once origin  origin      0  HopConnectionError
 connect            transient      once origin  origin      0  HopConnectionError
 connect_timeout    transient      no   origin  origin      0  HopTimeoutError
 tls_trust          config         no   origin  origin    300  HopUnreachableError
-proxy              config         no   origin  origin    300  HopUnreachableError
-proxy_denied       config         no   origin  origin    300  HopUnreachableError
-proxy_failed       transient      once origin  origin      0  HopUnreachableError
+proxy              config         no   proxy   proxy     300  HopUnreachableError
+proxy_denied       config         no   proxy   proxy     300  HopUnreachableError
+proxy_failed       transient      once proxy   proxy       0  HopUnreachableError
 credential         config         no   origin  origin      0  AuthenticationError
 pool               local          no   none    none        0  LocalResourceError
 encode             local          no   none    none        0  LocalResourceError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from chatsheet_llm.capabilities import parse_name
 from chatsheet_llm.defaults import with_defaults
 from chatsheet_llm.formats import BRIDGES, FormatError, without_attached
 from chatsheet_llm.formats.responses_messages_sampling import is_claude
@@ -23,6 +24,8 @@ MESSAGES_LIMIT = 8192
 can write, so this is little; an answer that needs more ends with ``length``."""
 
 
+_SLOW = frozenset({"pro", "deep-research"})
+"""Variants of models that think for long whatever the effort."""
 _OTHER_API = LESSONS.keys() - {"streaming"}
 """Faults that ask for another API."""
 
@@ -78,6 +81,7 @@ class HopMaker:
         although = [*([against.reason] if against is not None else []), *although]
         reason = f"{choice.reason}, although {' and '.join(although)}" if although else choice.reason
         hop = _hop(entry, endpoint, choice.mode, known.deployment, choice.rule, reason, body, losses)
+        hop = replace(hop, thinks=self._thinks(known))
         return self._whole(hop, known) if self.call.stream else hop
 
     def _fitted(
@@ -132,6 +136,14 @@ class HopMaker:
             if (made.mode, made.whole) != (hop.mode, hop.whole):
                 return replace(made, after=heard)
         return None
+
+    def _thinks(self, known: Known) -> bool:
+        """Whether the model may think for minutes before its first word: one made for it, or told to by the effort."""
+        name, row = parse_name(known.base_model or ""), known.capability
+        if name is not None and name.variant in _SLOW:
+            return True
+        effort = self.call.effort or (self.spec.reasoning_effort if self.spec is not None else None)
+        return row is not None and row.reasoning and (effort or row.default_effort) in ("high", "xhigh")
 
     def _question(self, endpoint: Reachable, wanted: Mode | None, known: Known) -> Question:
         spec = self.spec
@@ -270,6 +282,7 @@ def _hop(
         losses=losses,
         reason=reason,
         entry=entry,
+        proxy=endpoint.proxy_domain or "",
         boundary=endpoint.boundary,
         answers_after=endpoint.answers_after,
     )

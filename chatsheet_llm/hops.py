@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from chatsheet_llm.latency import HedgeAfter
 from chatsheet_llm.route import Loss, Mode, Skip
 
 OnLoss = Literal["error", "drop"]
+Recovery = Literal["off", "buffer", "restart"]
+"""What becomes of a stream that breaks behind its first content: an error, an answer that was held back until it is
+whole, or another answer from the beginning, announced as such."""
 
 PATHS: Mapping[str, Mode] = {"/chat/completions": "chat", "/responses": "responses"}
 """The OpenAI paths whose requests may be answered by another API; every other path goes out as it is."""
@@ -54,6 +58,8 @@ class Reachable(Protocol):
     @property
     def max_attempts(self) -> int: ...
     @property
+    def proxy_domain(self) -> str | None: ...
+    @property
     def boundary(self) -> str: ...
     @property
     def answers_after(self) -> tuple[str, ...]: ...
@@ -66,7 +72,8 @@ class Call:
     """One request as the caller made it, and what was said about it.
 
     ``format`` is None for a path that is not bridged.  ``body`` is the JSON body with ``extra_body`` merged and the
-    ``chatsheet`` block taken out.  ``chain``, ``mode`` and ``on_loss`` come from that block, or from the client.
+    ``chatsheet`` block taken out.  ``chain``, ``mode``, ``on_loss`` and ``recovery`` come from that block, or from the
+    client.
     """
 
     method: str
@@ -77,6 +84,8 @@ class Call:
     chain: tuple[str, ...] | None = None
     mode: Mode | None = None
     on_loss: OnLoss = "error"
+    recovery: Recovery = "off"
+    hedge_after: HedgeAfter | None = None
 
     @property
     def model(self) -> str | None:
@@ -118,7 +127,9 @@ class Hop:
     ``rule`` names the rule that chose the API, ``reason`` says it in a sentence.  ``body`` is the JSON to send (None
     for a request without one); ``losses`` what the mode's format could not hold.  ``whole`` asks for a whole reply
     where the caller wants a stream.  ``after`` lists the faults that led to this form of the hop, ``entry`` is the
-    chain's word for it.  ``boundary`` and ``answers_after`` are its endpoint's.
+    chain's word for it.  ``proxy`` is the HTTP proxy before it; ``boundary`` and ``answers_after`` are its
+    endpoint's.
+    ``thinks`` says that the model may be silent for minutes before it says a word.
     """
 
     name: str
@@ -135,8 +146,10 @@ class Hop:
     whole: bool = False
     after: tuple[str, ...] = ()
     entry: str = ""
+    proxy: str = ""
     boundary: str = ""
     answers_after: tuple[str, ...] = ()
+    thinks: bool = False
 
 
 Left = tuple[Skip, tuple[Loss, ...]]

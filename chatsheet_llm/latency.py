@@ -17,6 +17,11 @@ MOST = 1000
 """Domains to remember; those that were heard of longest ago are forgotten first."""
 
 
+def latency_key(surface: str, *, stream: bool) -> str:
+    """Return the domain of an answer's time: a stream begins sooner than a whole answer ends."""
+    return f"{surface} stream" if stream else surface
+
+
 class Latencies:
     """Seconds until the answer, or until the first content of a stream, by domain.  Thread-safe."""
 

@@ -29,6 +29,9 @@ LESSONS: Mapping[str, tuple[When, float]] = {
 WEAK = frozenset({"deployment"})
 """Faults whose lesson another fault may lie behind: they do not hold where they would leave no hop."""
 
+ELSEWHERE = "another process was told so"
+"""The reason of a lesson that was not heard from the provider itself."""
+
 MOST = 2000
 """Deployments to remember; beyond, those that were heard of first are forgotten."""
 
@@ -87,12 +90,32 @@ class _Entry:
 
 _Key = tuple[str, str, Mode, When] | tuple[str, str]
 
+Tell = Callable[[str, str, "Mode | None", "When | None"], None]
+"""Hears of which endpoint and deployment, API and requests something was learned or forgotten; the last two are None
+for the model behind it.  Must not wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A lesson as processes tell it to each other: without the provider's words."""
+
+    fault: str
+    base_model: str | None
+    family: str
+    seconds_left: float
+
+
+def untold(endpoint: str, deployment: str, mode: Mode | None, when: When | None) -> None:
+    """Tell nobody."""
+    del endpoint, deployment, mode, when
+
 
 class Learned:
     """Lessons by endpoint and deployment.  Thread-safe; ``expiry`` and ``clock`` are in seconds, monotonic."""
 
     def __init__(self, expiry: float = 3600.0, clock: Callable[[], float] = time.monotonic) -> None:
         self.expiry = expiry
+        self.tell: Tell = untold
         self._clock = clock
         self._entries: dict[_Key, _Entry] = {}
         self._nowhere: dict[tuple[str, str], float] = {}
@@ -129,7 +152,7 @@ class Learned:
                     if known.fault == fault and key[2] != mode and known.expires > now
                 ]
                 for key in others:
-                    del self._entries[key]
+                    self._drop(key)
                 if others:
                     if len(self._nowhere) >= MOST:
                         self._nowhere.clear()
@@ -150,7 +173,7 @@ class Learned:
         for key in gone:
             if key in self._entries:
                 with self._lock:
-                    self._entries.pop(key, None)
+                    self._drop(key)
 
     def serves(self, endpoint: str, deployment: str, base_model: str, family: str) -> None:
         """Hear which model is behind a deployment, and of which family of the table it is.
@@ -205,8 +228,40 @@ class Learned:
             entries = list(self._entries.items())
         return tuple(_told(key, entry, now) for key, entry in entries if entry.expires > now)
 
-    def forget(self, endpoint: str | None = None, deployment: str | None = None) -> tuple[Lesson, ...]:
-        """Forget everything, or what is about one endpoint or deployment; return what was forgotten."""
+    def fact(self, endpoint: str, deployment: str, mode: Mode | None, when: When | None) -> Fact | None:
+        """Return what is believed of that now, or None."""
+        entry = self._entries.get(_key(endpoint, deployment, mode, when))
+        left = 0.0 if entry is None else entry.expires - self._clock()
+        return Fact(entry.fault, entry.base_model, entry.family, left) if entry is not None and left > 0 else None
+
+    def places(self) -> tuple[tuple[str, str, Mode | None, When | None], ...]:
+        """Return all that :meth:`fact` can be asked for."""
+        with self._lock:
+            return tuple(map(_place, self._entries))
+
+    def hear(self, endpoint: str, deployment: str, mode: Mode | None, when: When | None, fact: Fact | None) -> None:
+        """Believe what another process has learned, or forget what it has forgotten (None)."""
+        key, now = _key(endpoint, deployment, mode, when), self._clock()
+        with self._lock:
+            if fact is None:
+                self._entries.pop(key, None)
+                return
+            if (mode is None) == (fact.fault in LESSONS):
+                return
+            if fact.fault == "deployment" and self._nowhere.get((endpoint, deployment), now) > now:
+                return
+            known = self._entries.get(key)
+            expires = now + min(fact.seconds_left, self.expiry)
+            if known is None or known.expires < expires:
+                self._keep(key, _Entry(expires, ELSEWHERE, fact.fault, fact.base_model, fact.family), tell=False)
+
+    def forget(
+        self, endpoint: str | None = None, deployment: str | None = None, *, everywhere: bool = False
+    ) -> tuple[Lesson, ...]:
+        """Forget everything, or what is about one endpoint or deployment; return what was forgotten.
+
+        ``everywhere`` makes the other processes that share lessons with this one forget it too.
+        """
         now = self._clock()
         with self._lock:
             keys = [key for key in self._entries if endpoint in (None, key[0]) and deployment in (None, key[1])]
@@ -214,6 +269,8 @@ class Learned:
             for place in list(self._nowhere):
                 if endpoint in (None, place[0]) and deployment in (None, place[1]):
                     del self._nowhere[place]
+        for key, _ in gone if everywhere else ():
+            self.tell(*_place(key))
         return tuple(_told(key, entry, now) for key, entry in gone if entry.expires > now)
 
     def _of(self, endpoint: str, deployment: str) -> Iterator[tuple[tuple[str, str, Mode, When], _Entry]]:
@@ -221,10 +278,24 @@ class Learned:
             if len(key) == 4 and key[:2] == (endpoint, deployment):
                 yield key, entry
 
-    def _keep(self, key: _Key, entry: _Entry) -> None:
+    def _keep(self, key: _Key, entry: _Entry, *, tell: bool = True) -> None:
         if len(self._entries) >= MOST and key not in self._entries:
             del self._entries[next(iter(self._entries))]
         self._entries[key] = entry
+        if tell:
+            self.tell(*_place(key))
+
+    def _drop(self, key: _Key) -> None:
+        if self._entries.pop(key, None) is not None:
+            self.tell(*_place(key))
+
+
+def _key(endpoint: str, deployment: str, mode: Mode | None, when: When | None) -> _Key:
+    return (endpoint, deployment) if mode is None or when is None else (endpoint, deployment, mode, when)
+
+
+def _place(key: _Key) -> tuple[str, str, Mode | None, When | None]:
+    return key if len(key) == 4 else (*key, None, None)
 
 
 def _told(key: _Key, entry: _Entry, now: float) -> Lesson:

@@ -22,7 +22,7 @@ from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
 from chatsheet_llm.classify import Failure
-from chatsheet_llm.domains import Domains, price
+from chatsheet_llm.domains import Domains, Entry, price
 from chatsheet_llm.faults import RESENDS
 from chatsheet_llm.hops import Amend, Hop, Left, unamended
 from chatsheet_llm.learned import WEAK
@@ -131,11 +131,15 @@ class _Seen:
     sends: int = 0
     slept: float = 0.0
     ambiguous: int = 0
-    paid: float = 0.0
+    paid: dict[str, float] = field(default_factory=dict)
+    """Tokens by origin that re-sends have cost."""
     moved: bool = False
     probed: bool = False
     hedged: bool = False
+    resend: bool = False
+    """Whether the next send is one more to a hop that has had one."""
     on_hop: Counter[str] = field(default_factory=Counter)
+    proxies: set[str] = field(default_factory=set)
     origins: set[str] = field(default_factory=set)
     surfaces: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
@@ -167,10 +171,11 @@ def plan(
     hop = yield from call.choose()
     while True:
         left = deadline_at - clock()
-        if left <= 0:
-            domains.abandoned(hop)
+        resend, call.seen.resend = call.seen.resend, False
+        if left <= 0 or not domains.begin(hop, resend=resend):
+            call.abandoned(hop)
             raise call.gave_up()
-        beside: Hop | None = None
+        asked, beside = hop, None
         try:
             heard = yield call.send(hop, left)
             if isinstance(heard, Slow):
@@ -185,6 +190,10 @@ def plan(
         else:
             call.won(hop, beside, heard)
             return
+        finally:
+            domains.end(asked, resend=resend)
+            if beside is not None:
+                domains.end(beside, resend=True)
         hop = yield from call.after(hop, failure)
 
 
@@ -216,6 +225,7 @@ class _Plan:
     hedge: Callable[[Hop], float | None]
     clock: Callable[[], float]
     seen: _Seen = field(default_factory=_Seen)
+    entries: dict[str, Entry] = field(default_factory=dict)
     started: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -256,8 +266,11 @@ class _Plan:
         if late or not others or self.policy.stop(self._retry_state(slow)) or not self._pays(hop, slow):
             return None
         for other in others:
-            if self.domains.permits(other) and self.domains.enter(other):
-                return other
+            if self.domains.permits(other) and self._enter(other):
+                if self.domains.begin(other, resend=True):
+                    return other
+                self.abandoned(other)
+                break
         return None
 
     def won(self, hop: Hop, beside: Hop | None, heard: Slow | Answered | None) -> None:
@@ -265,17 +278,17 @@ class _Plan:
         told = heard if isinstance(heard, Answered) else Answered(hop)
         winner, other = (beside, hop) if beside is not None and told.hop is beside else (hop, beside)
         if other is not None and told.failed is not None:
-            self.domains.failed(other, told.failed)
+            self._failed(other, told.failed)
         else:
             self.abandoned(other)
-        self.domains.succeeded(winner, refund=self.seen.paid)
+        self.domains.succeeded(winner, self.seen.paid, self._entry(winner))
 
     def lost(self, hop: Hop, beside: Hop | None, failed: Failed) -> Hop:
         """Hear that all has failed that was sent, or that one has and the other must not go on; return the last."""
         last = failed.hop or hop
         if failed.before is not None:
             first, failure = failed.before
-            self.domains.failed(first, failure)
+            self._failed(first, failure)
             self.seen.failures.append(failure)
             self.seen.ambiguous += RESENDS[failure.send_state] is not None
             self._leave(first, failure)
@@ -287,27 +300,29 @@ class _Plan:
         """Hear that nobody waits any more for what these hops were asked."""
         for hop in hops:
             if hop is not None:
-                self.domains.abandoned(hop)
+                self.domains.abandoned(hop, self._entry(hop))
 
     def _leave(self, hop: Hop, failure: Failure) -> None:
         """Ask nothing more of what failed so."""
         self.seen.surfaces.add(hop.surface)
-        if failure.row.move == "origin":
+        if failure.row.move == "origin" or (failure.row.move == "proxy" and not hop.proxy):
             self.seen.origins.add(hop.origin)
+        elif failure.row.move == "proxy":
+            self.seen.proxies.add(hop.proxy)
         elif failure.row.move == "none":
             self.seen.refused.add(failure.fault)
 
     def after(self, hop: Hop, failure: Failure) -> Generator[Wait, None, Hop]:
         """Decide after a failure: the same hop again, another one, or stop."""
         seen, row = self.seen, failure.row
-        self.domains.failed(hop, failure)
+        self._failed(hop, failure)
         seen.failures.append(failure)
         state = self._retry_state(failure)
         stops = self.policy.stop(state)
         other = None if stops or failure.send_state != "rejected" else self.amend(hop, failure.fault)
         if isinstance(other, tuple):
             seen.unmade.append(other)
-        elif other is not None and self.domains.enter(other):
+        elif other is not None and self._enter(other):
             # It starts anew: what the hop has refused is no trouble of its own, unless it may be the whole trouble.
             if failure.fault not in WEAK:
                 seen.failures.pop()
@@ -338,11 +353,10 @@ class _Plan:
             found = self._open(others)
             if found is not None:
                 return found
-        if row.same == "last" and again and not others and (yield from self._once_more(hop, failure, state)):
+        if row.same == "last" and again and (yield from self._once_more(hop, failure, state)):
             return hop
         waiting = [other for other in others if self.domains.throttled(other)]
-        named = failure.retry_after or self.domains.throttled(hop)
-        pause = 0.0 if named else self.policy.wait_throttled(state)
+        pause = 0.0 if failure.retry_after else self.policy.wait_throttled(state)
         fits = self._fits(max(pause, failure.retry_after or 0.0))
         if row.same == "hint" and again and fits and self._pays(hop, failure):
             if pause:
@@ -356,7 +370,8 @@ class _Plan:
         if not (self._fits(pause) and self._pays(hop, failure)):
             return False
         yield from self._sleep(pause, failure.row.sentence)
-        return self.domains.enter(hop)
+        self.seen.resend = self._enter(hop)
+        return self.seen.resend
 
     def _in_spite_of(self, hop: Hop, failure: Failure) -> Hop:
         """Return a hop that is set up to be asked after a refusal which else ends the call."""
@@ -398,10 +413,10 @@ class _Plan:
         had.  One whose server named a time is not.
         """
         for hop in hops:
-            if self.domains.permits(hop) and self.domains.enter(hop):
+            if self.domains.permits(hop) and self._enter(hop):
                 return hop
         for hop in hops if not self.seen.probed else ():
-            if not self.domains.throttled(hop) and self.domains.enter(hop, early=True):
+            if not self.domains.waits(hop) and self._enter(hop, early=True):
                 self.seen.probed = True
                 return hop
         return None
@@ -410,7 +425,8 @@ class _Plan:
         """Wait for the first of these hops to open."""
         while hops:
             for hop in hops:
-                if self.domains.enter(hop):
+                if self._enter(hop):
+                    self.seen.resend = self.seen.on_hop[hop.name] > 0
                     return hop
             pause = max(min(self.domains.reopens_at(hop) for hop in hops) - self.clock(), POLL)
             if not self._fits(pause):
@@ -421,7 +437,8 @@ class _Plan:
     def _fresh(self, hop: Hop) -> bool:
         seen = self.seen
         return (
-            hop.origin not in seen.origins
+            (not hop.proxy or hop.proxy not in seen.proxies)
+            and hop.origin not in seen.origins
             and hop.surface not in seen.surfaces
             and seen.refused.issubset(hop.answers_after)
         )
@@ -436,8 +453,21 @@ class _Plan:
     def _pays(self, hop: Hop, failure: Failure) -> bool:
         if not self.domains.pay(hop, failure):
             return False
-        self.seen.paid += price(failure)
+        self.seen.paid[hop.origin] = self.seen.paid.get(hop.origin, 0.0) + price(failure)
         return True
+
+    def _enter(self, hop: Hop, *, early: bool = False) -> bool:
+        """Claim the right to send to the hop, and keep what has to be handed back with the outcome."""
+        entry = self.domains.enter(hop, early=early)
+        if entry is not None:
+            self.entries[hop.surface] = entry
+        return entry is not None
+
+    def _entry(self, hop: Hop) -> Entry | None:
+        return self.entries.pop(hop.surface, None)
+
+    def _failed(self, hop: Hop, failure: Failure) -> None:
+        self.domains.failed(hop, failure, self._entry(hop))
 
     def _retry_state(self, failure: Failure) -> RetryCallState:
         """Return the state that tenacity's strategies read, with this failure as its outcome."""

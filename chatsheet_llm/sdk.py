@@ -10,12 +10,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpcore2
 import httpx2
 import openai
 import pydantic
+from httpcore2._backends.sync import SyncStream
+from httpx2._utils import URLPattern, get_environment_proxies
 from openai._constants import OVERRIDE_CAST_TO_HEADER, RAW_RESPONSE_HEADER
 from openai._models import FinalRequestOptions as FinalRequestOptions
 from openai._types import NotGiven
@@ -23,6 +25,9 @@ from openai._types import Omit as Omit
 
 from chatsheet_llm.errors import ChatsheetError
 from chatsheet_llm.route import Route
+
+if TYPE_CHECKING:
+    import socket
 
 _T = TypeVar("_T")
 _ROUTE = "chatsheet_route"
@@ -97,12 +102,18 @@ def outgoing(
     made.method, made.url = method, url
     made.json_data = cast("Any", body)
     made.extra_json = None
-    made.headers = dict(headers)
+    made.headers = _unencoded(headers)
     made.timeout = timeout
     made.max_retries = 0
     made.follow_redirects = False
     made.post_parser = NotGiven()
     return made
+
+
+def _unencoded(headers: Mapping[str, str | Omit]) -> dict[str, str | Omit]:
+    """Return the headers with no encoding but ``identity`` for the answer: what is packed may be a bomb."""
+    kept = {name: value for name, value in headers.items() if name.lower() != "accept-encoding"}
+    return {**kept, "Accept-Encoding": "identity"}
 
 
 def anthropic_outgoing(
@@ -113,7 +124,7 @@ def anthropic_outgoing(
     from anthropic import Omit as AnthropicOmit
     from anthropic._models import FinalRequestOptions as AnthropicOptions
 
-    told = {name: value for name, value in headers.items() if not name.lower().startswith(_OPENAI_S_OWN)}
+    told = {name: value for name, value in _unencoded(headers).items() if not name.lower().startswith(_OPENAI_S_OWN)}
     return AnthropicOptions.construct(
         method=method,
         url=url,
@@ -125,6 +136,11 @@ def anthropic_outgoing(
         max_retries=0,
         follow_redirects=False,
     )
+
+
+def _foundry_key(api_key: str | None) -> dict[str, str]:
+    """Return the headers in which Foundry takes a key."""
+    return {} if api_key is None else {"x-api-key": api_key, "api-key": api_key}
 
 
 @cache
@@ -144,6 +160,14 @@ def foundry_classes() -> tuple[type[Any], type[Any]]:
             self.api_key, self.auth_token = api_key, None
             self._azure_ad_token_provider = azure_ad_token_provider
 
+        @property
+        def auth_headers(self) -> dict[str, str]:
+            return _foundry_key(self.api_key)
+
+        def _prepare_options(self, options: Any) -> Any:
+            # The SDK's own puts the key into the options, which it logs.
+            return options if self.api_key is not None else super()._prepare_options(options)
+
     class AsyncAnthropicFoundry(anthropic.AsyncAnthropicFoundry):
         def __init__(
             self, *, api_key: str | None = None, azure_ad_token_provider: Any = None, **arguments: Any
@@ -151,6 +175,14 @@ def foundry_classes() -> tuple[type[Any], type[Any]]:
             anthropic.AsyncAnthropic.__init__(self, api_key=api_key, **arguments)
             self.api_key, self.auth_token = api_key, None
             self._azure_ad_token_provider = azure_ad_token_provider
+
+        @property
+        def auth_headers(self) -> dict[str, str]:
+            return _foundry_key(self.api_key)
+
+        async def _prepare_options(self, options: Any) -> Any:
+            # The SDK's own puts the key into the options, which it logs.
+            return options if self.api_key is not None else await super()._prepare_options(options)
 
     return AnthropicFoundry, AsyncAnthropicFoundry
 
@@ -289,6 +321,18 @@ def backend(pool: Any) -> Any:
 def set_backend(pool: Any, backend: httpcore2.NetworkBackend | httpcore2.AsyncNetworkBackend) -> None:
     """Have a pool make its connections through another backend."""
     pool._network_backend = backend
+
+
+def stream_over(connected: socket.socket) -> httpcore2.NetworkStream:
+    """Return the HTTP library's stream over a socket that is connected already."""
+    return SyncStream(connected)
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that a client without one of its own takes for a URL: the environment's, or None."""
+    where = httpx2.URL(url)
+    rules = sorted((URLPattern(pattern), proxy) for pattern, proxy in get_environment_proxies().items())
+    return next((proxy for pattern, proxy in rules if pattern.matches(where)), None)
 
 
 def forget_environment(client: Any, headers: Mapping[str, str], *, azure_ad_token: str | None = None) -> None:

@@ -25,11 +25,14 @@ from chatsheet_llm.values import (
     Proxy,
     Seconds,
     Secret,
+    StateUrl,
     Text,
     Url,
     at_least,
     clean_chain,
+    clean_hedge_after,
     clean_on_loss,
+    clean_stream_recovery,
 )
 from chatsheet_llm.variables import ENV_FILE, FLAT, EnvFile, Variables, read_env_files, variable_of
 
@@ -58,7 +61,9 @@ class Settings(BaseSettings):
     `chatsheet_llm.variables.VARIABLES` lists the names.  ``_env_file`` reads another file, or several (later ones win),
     or none (None).  An empty value counts as not set, wherever it stands.  Times are seconds.  ``chain`` lists hops
     (``endpoint`` or ``endpoint/mode``) in the order of trying; ``max_sends`` bounds the requests of one call,
-    ``max_retries`` the re-sends on one hop; ``idle_timeout`` is the longest silence within a stream.
+    ``max_retries`` the re-sends on one hop.  ``first_token_timeout`` is the longest silence before a stream's first
+    content while another origin could still answer, ``idle_timeout`` the longest within it; ``stream_recovery`` says
+    what becomes of one that breaks.
     ``anthropic_foundry_resource`` is the name of an Azure Foundry resource with Claude, or its URL.  ``endpoints``
     (``CHATSHEET_ENDPOINTS__NAME__FIELD``) adds endpoints and overrides single fields of those known from elsewhere.
 
@@ -85,13 +90,17 @@ class Settings(BaseSettings):
     models_file: LocalPath = None
     deadline: Seconds = 120.0
     connect_timeout: Seconds = 5.0
+    first_token_timeout: Seconds = 60.0
     idle_timeout: Seconds = 60.0
     max_sends: Annotated[int, BeforeValidator(at_least(1))] = 4
     max_retries: Annotated[int, BeforeValidator(at_least(0))] = 1
     learned_expiry: Seconds = 3600.0
     on_loss: Annotated[Literal["error", "drop"], BeforeValidator(clean_on_loss)] = "error"
+    hedge_after: Annotated[float | Literal["p95"] | None, BeforeValidator(clean_hedge_after)] = None
+    stream_recovery: Annotated[Literal["off", "buffer", "restart"], BeforeValidator(clean_stream_recovery)] = "off"
     ca_bundle: LocalPath = None
     proxy: Proxy = None
+    state_url: StateUrl = None
     endpoints: dict[str, EndpointSettings] = Field(default_factory=dict)
 
     _registry: Registry = PrivateAttr(default_factory=Registry.empty)

@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, Literal, cast
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, SecretStr
@@ -68,6 +68,11 @@ def clean_secret(value: object) -> SecretStr | None:
     return SecretStr(text)
 
 
+def clean_token(value: object) -> SecretStr | Callable[[], object] | None:
+    """Return a token as `clean_secret` does, or the function that gives one whenever it is asked."""
+    return value if callable(value) else clean_secret(value)
+
+
 def clean_url(value: object) -> str | None:
     """Return an http(s) URL with a host and without user, password, query or fragment."""
     text = clean_ascii(value)
@@ -104,6 +109,18 @@ def clean_proxy(value: object) -> SecretStr | None:
     if text is None:
         return None
     _check_url(text, ("http", "https", "socks5", "socks5h"))
+    return SecretStr(text)
+
+
+def clean_state_url(value: object) -> SecretStr | None:
+    """Return the URL of a Redis server; it may hold a password, so it is a secret."""
+    text = clean_ascii(_plain(value))
+    if text is None:
+        return None
+    _check_url(text, ("redis", "rediss"))
+    parts = urlsplit(text)
+    if not re.fullmatch(r"(/\d*)?", parts.path) or not re.fullmatch(r"(namespace=[\w.%-]+)?", parts.query):
+        raise ValueError("takes the number of a database after the host and ?namespace=NAME after that, nothing else")
     return SecretStr(text)
 
 
@@ -203,6 +220,20 @@ def clean_on_loss(value: object) -> str:
     return text
 
 
+def clean_stream_recovery(value: object) -> str:
+    """Return what becomes of a stream that breaks behind its first content: ``off``, ``buffer`` or ``restart``."""
+    text = clean_text(value)
+    if text not in ("off", "buffer", "restart"):
+        raise ValueError(f"must be off, buffer or restart (got {_shown(value)})")
+    return text
+
+
+def clean_hedge_after(value: object) -> float | Literal["p95"] | None:
+    """Return after how many seconds of silence a second hop is asked; ``p95`` for what the last answers took."""
+    text = clean_text(value) if isinstance(value, str) else value
+    return None if text is None else "p95" if text == "p95" else clean_seconds(text)
+
+
 def parse_flag(text: str) -> bool:
     """Return whether the text is ``true``; refuses what is neither that nor ``false``."""
     if text.lower() not in ("true", "false"):
@@ -279,6 +310,8 @@ Ascii = Annotated[str | None, BeforeValidator(clean_ascii)]
 Url = Annotated[str | None, BeforeValidator(clean_url)]
 FoundryResource = Annotated[str | None, BeforeValidator(clean_foundry_resource)]
 Secret = Annotated[SecretStr | None, BeforeValidator(clean_secret)]
+Token = Annotated[SecretStr | Callable[[], Any] | None, BeforeValidator(clean_token)]
 Proxy = Annotated[SecretStr | None, BeforeValidator(clean_proxy)]
+StateUrl = Annotated[SecretStr | None, BeforeValidator(clean_state_url)]
 LocalPath = Annotated[Path | None, BeforeValidator(clean_path)]
 Seconds = Annotated[float, BeforeValidator(clean_seconds)]

@@ -34,13 +34,17 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "models_file": ("CHATSHEET_MODELS_FILE", "MODEL_CONFIG_PATH"),
     "deadline": ("CHATSHEET_DEADLINE",),
     "connect_timeout": ("CHATSHEET_CONNECT_TIMEOUT",),
+    "first_token_timeout": ("CHATSHEET_FIRST_TOKEN_TIMEOUT",),
     "idle_timeout": ("CHATSHEET_IDLE_TIMEOUT",),
     "max_sends": ("CHATSHEET_MAX_SENDS",),
     "max_retries": ("CHATSHEET_MAX_RETRIES",),
     "learned_expiry": ("CHATSHEET_LEARNED_EXPIRY",),
     "on_loss": ("CHATSHEET_ON_LOSS",),
+    "stream_recovery": ("CHATSHEET_STREAM_RECOVERY",),
+    "hedge_after": ("CHATSHEET_HEDGE_AFTER",),
     "ca_bundle": ("CHATSHEET_CA_BUNDLE",),
     "proxy": ("CHATSHEET_PROXY",),
+    "state_url": ("CHATSHEET_STATE_URL",),
 }
 """Field to the variables that set it; the first that is set wins.  A name set in the environment beats one in .env."""
 

@@ -83,3 +83,27 @@ def test_threads_cannot_spend_a_token_twice(threads: int) -> None:
         thread.join()
 
     assert sum(paid) == 10
+
+
+def test_it_says_how_much_of_a_reward_there_was_room_for() -> None:
+    bucket = Bucket(Clock())
+    full = bucket.put_back(REWARD)
+    bucket.pay(COST_THROTTLE)
+
+    assert full == 0.0
+    assert not bucket.full
+    assert bucket.put_back(CAPACITY) == COST_THROTTLE
+    assert bucket.full
+
+
+def test_a_level_from_elsewhere_replaces_its_own_and_is_kept_within_bounds() -> None:
+    clock = Clock()
+    bucket = Bucket(clock)
+    bucket.level(20.0)
+    clock.now += 10
+    levels = [bucket.left()]
+    for told in (-5.0, 1e9):
+        bucket.level(told)
+        levels.append(bucket.left())
+
+    assert levels == [20.0 + 10 * REFILL_PER_SECOND, 0.0, CAPACITY]

@@ -47,7 +47,7 @@ def client(box: Sandbox) -> Iterator[ChatClient]:
 
 
 def pools(client: Any) -> list[Any]:
-    return [pool for http in client._core._clients.values() for pool in sdk.pools(http)]
+    return [pool for http in client._core.connections.clients() for pool in sdk.pools(http)]
 
 
 # --- the table
@@ -455,10 +455,10 @@ def test_a_broken_hop_is_left_alone_probed_and_trusted_again(box: Sandbox) -> No
         first, second = route_of(hello(client)), route_of(hello(client))
 
     assert hits == 5
-    assert "open" in opened.values()
+    assert "open" in {each.state for each in opened}
     assert probes == 1
     assert way(first) == way(second) == "litellm/chat 200"
-    assert set(client.health().values()) == {"closed"}
+    assert {row.state for row in client.health()} == {"closed"}
 
 
 def test_no_key_is_in_anything_a_caller_can_print(box: Sandbox) -> None:

@@ -56,7 +56,7 @@ async def read(stream: Any, into: list[Any] | None = None) -> list[Any]:
 def busy(client: Any) -> int:
     held = [
         connection
-        for http in client._core._clients.values()
+        for http in client._core.connections.clients()
         for pool in sdk.pools(http)
         for connection in pool.connections
     ]
@@ -150,7 +150,7 @@ async def test_leaving_the_context_closes_every_connection(box: Sandbox) -> None
     async with AsyncChatClient(settings_for(box)) as client:
         await hello(client)
         await hello(client.with_chain("azure/chat"))
-        held = [pool for http in client._core._clients.values() for pool in sdk.pools(http)]
+        held = [pool for http in client._core.connections.clients() for pool in sdk.pools(http)]
         before = sum(len(pool.connections) for pool in held)
 
     assert before == 2
@@ -264,7 +264,7 @@ async def test_a_cancellation_is_the_caller_s_and_blames_nobody(
             await call
 
     assert box.hits("azure") == 0
-    assert set(client.health().values()) == {"closed"}
+    assert {row.state for row in client.health()} == {"closed"}
     assert busy(client) == 0
 
 
@@ -313,7 +313,7 @@ async def test_a_stream_that_is_cancelled_gives_its_connection_back(client: Asyn
     await asyncio.sleep(0.05)
 
     assert busy(client) == 0
-    assert set(client.health().values()) == {"closed"}
+    assert {row.state for row in client.health()} == {"closed"}
 
 
 async def test_an_http_client_of_the_caller_s_is_used(box: Sandbox) -> None:

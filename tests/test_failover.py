@@ -64,7 +64,7 @@ WHOLE: tuple[Row, ...] = (
     Row("slow:2", "read_timeout", errors.DeadlineExceededError),
     Row("drip:0.02", "read_timeout", errors.DeadlineExceededError),
     Row("empty", "empty", errors.InvalidAnswerError),
-    Row("204", "empty", errors.InvalidAnswerError),
+    Row("204", "no_content", errors.InvalidAnswerError),
     Row("html", "html", errors.InterceptedError),
     Row("garbage", "garbage", errors.InvalidAnswerError),
     Row("event-error:server_error", "500", errors.ProviderError),
@@ -80,7 +80,7 @@ WHOLE: tuple[Row, ...] = (
 
 STREAMED: tuple[Row, ...] = (
     *(row for row in WHOLE if row.fault[:3].isdecimal() and row.fault != "204"),
-    Row("204", "truncated", errors.InvalidAnswerError),
+    Row("204", "no_content", errors.InvalidAnswerError),
     Row("redirect", "redirect", errors.HopUnreachableError),
     Row("refuse", "connect", errors.HopConnectionError, later=("azure/responses connect",)),
     Row("reset", "reset", errors.HopConnectionError),

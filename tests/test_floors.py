@@ -14,16 +14,18 @@ ROOT = Path(chatsheet_llm.__file__).parent
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("_version", "errors", "route"),
-    ("formats", "faults", "hints", "redact", "classify", "budget", "breaker", "domains", "origins", "learned"),
+    ("formats", "faults", "hints", "redact", "classify", "budget", "breaker", "ceiling", "health", "state", "leases",
+     "domains", "origins", "learned", "latency"),
     (
         "values", "variables", "yaml_file", "endpoint_settings", "models", "models_flat", "models_file", "settings",
         "capabilities",
     ),
-    ("hops", "known", "modes", "parameters", "defaults", "homes", "hop_maker", "dispatch", "inventory",
+    ("hops", "misfit", "known", "modes", "parameters", "defaults", "homes", "hop_maker", "dispatch", "inventory",
      "plan"),
-    ("sdk", "network", "endpoints"),
-    ("streams", "drive", "exchange", "report"),
-    ("choices", "core", "client"),
+    ("sdk", "limits", "aside", "resolve", "wire", "wire_async", "bounds", "network", "endpoints",
+     "shared_clock", "state_threads", "sharing", "redis_state"),
+    ("relay", "streams", "restart", "recovery", "trail", "race", "drive", "exchange", "report"),
+    ("choices", "connections", "core", "client"),
     ("cli", "proxy_config", "sandbox", "testing"),
 )  # fmt: skip
 """Module or package to floor, bottom first.  Within a floor anything goes but a circle."""

@@ -79,3 +79,15 @@ def test_every_public_name_is_there(name: str) -> None:
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="ChatKlient"):
         _ = chatsheet_llm.ChatKlient
+
+
+CLIENT = """
+from chatsheet_llm import ChatClient, Settings
+keys = {{"azure_openai_endpoint": "https://a.example", "azure_openai_api_key": "k", "anthropic_api_key": "k"}}
+ChatClient(Settings(_env_file=None, **keys), chain={chain})
+"""
+
+
+@pytest.mark.parametrize(("chain", "there"), [(["azure"], False), (["azure", "anthropic"], True)])
+def test_a_client_loads_the_sdks_of_its_chain_before_the_first_call(chain: list[str], there: bool) -> None:
+    assert ("anthropic" in loaded(CLIENT.format(chain=chain))) is there

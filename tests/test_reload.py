@@ -106,7 +106,13 @@ def sent(answer: Any, box: Sandbox) -> tuple[str, str]:
 
 
 def connections(client: Any) -> int:
-    return sum(len(pool.connections) for http in client._core._clients.values() for pool in sdk.pools(http))
+    return sum(len(pool.connections) for http in client._core.connections.clients() for pool in sdk.pools(http))
+
+
+def sdks(client: Any) -> dict[str, Any]:
+    """The SDK clients by endpoint, of whichever loop they are."""
+    held = client._core.connections
+    return {name: made for each in (held._sole, *held._by_loop.values()) for name, (_, made) in each.sdks.items()}
 
 
 # --- what a good file changes
@@ -387,15 +393,15 @@ def test_what_did_not_change_keeps_its_client_and_its_connection(
     client.reload()
     wait(hello(client, model="fast"))
     wait(hello(client, **far))
-    before, held = dict(client._core.setup.sdks), connections(client)
+    before, held = sdks(client), connections(client)
     put(path, text.replace("kind: azure", "kind: azure, headers: {x-team: blue}").replace("mini-1", "mini-2"))
     client.reload()
-    kept = dict(client._core.setup.sdks)
     wait(hello(client, model="fast"))
     wait(hello(client, **far))
+    kept = sdks(client)
 
-    assert sorted(before) == ["azure", "eu"]
-    assert kept == {"azure": before["azure"]}
+    assert sorted(before) == sorted(kept) == ["azure", "eu"]
+    assert [name for name in before if kept[name] is before[name]] == ["azure"]
     assert (held, connections(client)) == (2, 2)
     assert [request.headers.get("x-team") for request in eu.requests] == [None, "blue"]
     assert [request.model for request in (*box.requests, *eu.requests)] == ["mini-1", "mini-2"] * 2

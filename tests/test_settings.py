@@ -65,24 +65,30 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "models_file": ("my.yaml", Path("my.yaml")),
     "deadline": ("30.5", 30.5),
     "connect_timeout": ("2", 2.0),
+    "first_token_timeout": ("8", 8.0),
     "idle_timeout": ("9", 9.0),
     "learned_expiry": ("9", 9.0),
     "max_sends": ("7", 7),
     "max_retries": ("0", 0),
     "on_loss": ("drop", "drop"),
+    "stream_recovery": ("buffer", "buffer"),
+    "hedge_after": ("1.5", 1.5),
     "ca_bundle": ("/etc/ca.pem", Path("/etc/ca.pem")),
     "proxy": ("http://u:p@proxy:3128", SecretStr("http://u:p@proxy:3128")),
+    "state_url": ("rediss://u:p@host:1/2?namespace=x", SecretStr("rediss://u:p@host:1/2?namespace=x")),
 }
 
 DEFAULTS = {
     "chain": ("litellm", "azure/responses", "azure/chat"),
     "deadline": 120.0,
     "connect_timeout": 5.0,
+    "first_token_timeout": 60.0,
     "idle_timeout": 60.0,
     "learned_expiry": 3600.0,
     "max_sends": 4,
     "max_retries": 1,
     "on_loss": "error",
+    "stream_recovery": "off",
 }
 
 NAMES = [(field, name) for field, names in VARIABLES.items() for name in names]
@@ -244,6 +250,9 @@ MISTAKES = [
     ("CHATSHEET_CHAIN", "azure/chatt", "hop 'azure/chatt': 'chatt' is not a mode; use chat, responses or messages"),
     ("CHATSHEET_CHAIN", "[azure", "is not valid JSON"),
     ("CHATSHEET_PROXY", "proxy:3128", HTTP),
+    ("CHATSHEET_STATE_URL", "http://hush", "must be a URL with a host that starts with redis:// or rediss://"),
+    ("CHATSHEET_STATE_URL", "redis://h/0?ssl_cert_reqs=none", "takes the number of a database after the host and"),
+    ("CHATSHEET_STATE_URL", "redis://h/hush", "takes the number of a database after the host and"),
     ("MODEL_CONFIG_PATH", "x.yaml", "there is no file 'x.yaml'; correct the path or unset it"),
     ("LITELLM_PROXY_API_BASE", "litellm:4000", HTTP),
     ("AZURE_BASE_URL", "https://u:hush@host", "holds a user name or password; remove them and set the API key instead"),
@@ -875,6 +884,7 @@ SECRETS = {
     "anthropic_api_key": "hush-5",
     "anthropic_foundry_api_key": "hush-10",
     "proxy": "http://u:hush-6@proxy:1",
+    "state_url": "redis://u:hush-11@redis:1",
     "endpoints": {
         "eu": {"kind": "azure", "api_key": "hush-7", "ad_token": "hush-8", "headers": {"h": "hush-9"}, "label": "x"}
     },

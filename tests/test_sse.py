@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatsheet_llm.formats.sse import Decoder, Event, encode
+from chatsheet_llm.formats.sse import NOT_TEXT, Decoder, Event, encode
 
 
 def decoded(*chunks: bytes) -> list[Event]:
@@ -74,14 +73,24 @@ def test_what_is_encoded_is_decoded_in_any_chunking(events: list[Event], cuts: l
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_raise_anything_but_a_unicode_error(raw: bytes) -> None:
-    with suppress(UnicodeDecodeError):
-        decoded(raw, b"\n\n")
+def test_no_bytes_raise_anything(raw: bytes) -> None:
+    decoded(raw, b"\n\n")
 
 
-def test_bytes_that_are_no_text_say_so() -> None:
-    with pytest.raises(UnicodeDecodeError):
-        decoded(b"data: \xff\xfe\n\n")
+def test_bytes_that_are_no_text_say_so_and_spoil_no_event_beside_them() -> None:
+    events = decoded(b"data: a\n\ndata: \xff\xfe\n\ndata: b\n\n")
+
+    assert events == [Event(None, "a"), Event(None, NOT_TEXT), Event(None, "b")]
+
+
+def test_the_bytes_of_an_unfinished_event_are_counted() -> None:
+    decoder = Decoder()
+    sizes = []
+    for chunk in (b"data: a\n\n", b"data: ", b"bcd", b"\n\ndata"):
+        decoder.feed(chunk)
+        sizes.append(decoder.held)
+
+    assert sizes == [0, 6, 9, 4]
 
 
 def test_a_rest_is_known() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from chatsheet_llm.formats import STREAMS
 from chatsheet_llm.formats.sse import Decoder
+from chatsheet_llm.relay import HopFault, Relay
 from chatsheet_llm.route import Mode
-from chatsheet_llm.streams import HopFault, Relay
 
 Json = Mapping[str, object]
 
@@ -162,8 +162,7 @@ def test_a_cut_at_any_byte_is_a_success_only_behind_the_terminal_event(name: str
         made = relay(mode, caller)
         given, fault = passed(made, [raw[:at]])
 
-        assert (fault is None) == made.whole
-        assert fault in (None, "truncated")
+        assert fault == (None if made.whole else "truncated")
         assert TEXT.startswith(text_of(caller, given))
         # What never reached the caller is not said to have.
         assert made.partial == text_of(caller, given)
@@ -235,6 +234,7 @@ BROKEN: list[tuple[Mode, bytes, str]] = [
     ("responses", sse({"type": "error", "code": "rate_limit_exceeded", "message": "x"}), "rate"),
     ("responses", sse({"type": "response.failed", "response": {"error": {"code": "server_error"}}}), "server_error"),
     ("responses", sse("[DONE]"), "truncated"),
+    ("responses", sse({"type": "response.x", "sequence_number": 1}, {"type": "y", "sequence_number": 3}), "sequence"),
     ("messages", sse({"type": "error", "error": {"type": "overloaded_error"}}), "overload"),
 ]
 
@@ -249,15 +249,8 @@ def test_a_fault_before_content_commits_nothing(mode: Mode, end: bytes, fault: s
     assert text_of(mode, given) == made.partial == ""
 
 
-# Bytes that are no text spoil the events that came with them, so these never come in one chunk here.
-TOGETHER = [(*row, True) for row in BROKEN if b"\xff" not in row[1]]
-
-
-@pytest.mark.parametrize(
-    ("mode", "end", "fault", "together"),
-    TOGETHER + [(*row, False) for row in BROKEN],
-    ids=lambda value: str(value)[:40],
-)
+@pytest.mark.parametrize("together", [True, False], ids=["in one", "in two"])
+@pytest.mark.parametrize(("mode", "end", "fault"), BROKEN, ids=lambda value: str(value)[:40])
 def test_a_fault_behind_content_is_told_after_the_content(mode: Mode, end: bytes, fault: str, together: bool) -> None:
     made = relay(mode, mode)
     before = BEFORE[mode] + CONTENT[mode]
@@ -284,6 +277,18 @@ def test_a_failure_that_says_nothing_waits_for_the_event_that_does() -> None:
     assert passed(relay("responses", "responses"), [sse(silent, reason)])[1] == "rate"
     assert passed(relay("responses", "responses"), [sse(silent)])[1] == "stream_error"
     assert passed(relay("responses", "responses", {"retry-after": "3"}), [sse(silent)])[1] == "rate"
+    assert passed(relay("responses", "responses", {"retry-after": "soon"}), [sse(silent)])[1] == "stream_error"
+
+
+def test_a_limit_that_only_the_headers_name_says_when_to_come_back() -> None:
+    silent = {"type": "response.failed", "response": {**_OPENING, "status": "failed", "error": None}}
+    made = relay("responses", "responses", {"retry-after": "3"})
+    made.feed(sse(silent))
+
+    assert made.closing
+    with pytest.raises(HopFault) as caught:
+        made.end()
+    assert (caught.value.failure.retry_after, caught.value.failure.send_state) == (3.0, "rejected")
 
 
 def test_done_is_no_proof_of_anything() -> None:
@@ -311,3 +316,33 @@ def test_a_page_that_is_no_stream_is_not_called_truncated() -> None:
     made = relay("chat", "chat", {"content-type": "application/json"})
 
     assert passed(made, [b'{"id": "x"}'])[1] == "no_stream"
+    assert passed(relay("chat", "chat", {"content-type": "application/json"}), [])[1] == "empty"
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_a_whole_reply_that_comes_instead_is_read_to_its_end_and_made_a_stream(size: int) -> None:
+    body = b'\xef\xbb\xbf \r\n {"choices": []}'
+    heard: list[bytes] = []
+    made = Relay("chat", "chat", {}, None, reply=lambda given: (heard.append(given) or b"made", "served"))
+    given, fault = passed(made, [body[at : at + size] for at in range(0, len(body), size)])
+
+    assert (given, fault) == (b"made", None)
+    assert b"".join(heard).strip(b"\xef\xbb\xbf \r\n") == b'{"choices": []}'
+    assert (made.whole, made.committed, made.served) == (True, True, "served")
+
+
+def test_a_stream_whose_data_is_json_is_no_whole_reply() -> None:
+    made = Relay("chat", "chat", {}, None, reply=lambda given: (b"made", ""))
+
+    assert passed(made, [CHAT[at : at + 1] for at in range(len(CHAT))])[1] is None
+
+
+@pytest.mark.parametrize(("mode", "end", "fault"), BROKEN, ids=lambda value: str(value)[:40])
+def test_what_is_held_back_was_never_delivered(mode: Mode, end: bytes, fault: str) -> None:
+    made = Relay(mode, mode, {"content-type": "text/event-stream"}, None, held=True)
+    made.feed(BEFORE[mode] + CONTENT[mode])
+
+    with pytest.raises(HopFault) as caught:
+        made.end() if made.feed(end) == b"" else None
+    assert made.committed
+    assert (caught.value.failure.fault, caught.value.failure.send_state) == (fault, "ambiguous")

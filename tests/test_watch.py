@@ -20,6 +20,7 @@ def chunk(delta: Json | None = None, finish: str | None = None, index: int = 0) 
 
 
 START: Json = {"type": "message_start", "message": {"id": "m", "role": "assistant", "content": []}}
+STOPPED: Json = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}
 SEEN: list[tuple[Mode, Json, str]] = [
     ("chat", {"id": "", "choices": [], "prompt_filter_results": []}, "preamble"),
     ("chat", chunk({"role": "assistant"}), "preamble"),
@@ -61,7 +62,7 @@ SEEN: list[tuple[Mode, Json, str]] = [
         {"type": "content_block_delta", "delta": {"type": "input_json_delta", "partial_json": "{"}},
         "content",
     ),
-    ("messages", {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, "preamble"),
+    ("messages", STOPPED, "preamble"),
     ("messages", {"type": "message_stop"}, "end"),
     ("messages", {"type": "error", "error": {}}, "error"),
 ]
@@ -72,9 +73,53 @@ def test_each_event_is_what_it_is(mode: Mode, event: Json, sight: str) -> None:
     watch = WATCHES[mode]()
     if mode == "messages":
         watch.see(START)
+    if event.get("type") == "message_stop":
+        watch.see(STOPPED)
 
     assert watch.see(event) == sight
     assert watch.whole == (sight == "end")
+
+
+@pytest.mark.parametrize("reason", [None, "", 1, True, ["stop"], {"a": 1}], ids=str)
+def test_only_a_word_is_a_reason_to_stop(reason: object) -> None:
+    chat, messages = WATCHES["chat"](), WATCHES["messages"]()
+    chat.see({"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": reason}]})
+    for event in (START, {"type": "message_delta", "delta": {"stop_reason": reason}}, {"type": "message_stop"}):
+        messages.see(event)
+
+    assert (chat.whole, messages.whole) == (bool(reason) and isinstance(reason, str), isinstance(reason, str))
+
+
+@pytest.mark.parametrize("left_out", range(3))
+def test_a_message_is_whole_only_with_its_beginning_its_reason_and_its_end(left_out: int) -> None:
+    events = [START, STOPPED, {"type": "message_stop"}]
+    del events[left_out]
+    watch = WATCHES["messages"]()
+    for event in events:
+        watch.see(event)
+
+    assert not watch.whole
+
+
+UNKNOWN: list[tuple[Mode, Json, int]] = [
+    ("chat", {"type": "news"}, 1),
+    ("chat", {"choices": []}, 0),
+    ("responses", {"type": "response.news"}, 1),
+    ("responses", {"type": "response.news.delta"}, 0),
+    ("responses", {"type": "response.created"}, 0),
+    ("responses", {"type": "keepalive"}, 0),
+    ("messages", {"type": "news"}, 1),
+    ("messages", {"type": ["ping"]}, 1),
+    ("messages", {"type": "ping"}, 0),
+]
+
+
+@pytest.mark.parametrize(("mode", "event", "count"), UNKNOWN, ids=str)
+def test_events_of_unknown_types_are_counted(mode: Mode, event: Json, count: int) -> None:
+    watch = WATCHES[mode]()
+
+    assert watch.see(event) in ("preamble", "content")
+    assert watch.unknown == count
 
 
 @pytest.mark.parametrize("mode", WATCHES)

@@ -57,6 +57,11 @@ class Anthropic(Endpoint):
         headers = {"x-api-key": key, **self.headers} if self.settings.key_header else self.headers
         return {"api_key": key, "base_url": self.url, "default_headers": headers}
 
+    @property
+    def token_argument(self) -> str | None:
+        """Take none: Anthropic's own API has no such tokens."""
+        return None
+
     def options(self, out: Outgoing) -> Any:
         """Return options of the Anthropic SDK, without the bearer header where the key has to travel as ``x-api-key``.
 
@@ -101,11 +106,17 @@ class AnthropicFoundry(Anthropic):
     def arguments(self) -> dict[str, Any]:
         """Return them with a token or the key."""
         told = {"base_url": self.url, "default_headers": self.headers}
+        if self.tokens is not None:
+            return told
         bearer = self._bearer()
         if bearer is not None:
             return {"azure_ad_token_provider": lambda: bearer, **told}
         return {"api_key": self.secret(self.settings.api_key), **told}
 
+    @property
+    def token_argument(self) -> str:
+        """Name it as the SDK does."""
+        return "azure_ad_token_provider"
+
     def _bearer(self) -> str | None:
-        token = self.settings.ad_token
-        return super()._bearer() if token is None else token.get_secret_value()
+        return super()._bearer() if self.settings.ad_token is None else self.token

@@ -73,20 +73,25 @@ class Azure(Endpoint):
     def arguments(self) -> dict[str, Any]:
         """Return them with the credential where each surface takes it."""
         bearer = self._bearer()
-        key = None if bearer else self.secret(self.settings.api_key)
+        key = None if bearer or self.tokens else self.secret(self.settings.api_key)
         if self.dated is not None:
             where = {"azure_endpoint": self.resource, "api_version": self.dated, "default_headers": self.headers}
             return {**where, **({"azure_ad_token": bearer} if bearer else {"api_key": key})}
         headers = {**({"api-key": key} if key else {}), **self.headers}
         return {"api_key": bearer or key, "base_url": self.url, "default_headers": headers}
 
+    @property
+    def token_argument(self) -> str:
+        """Name it as the surface's SDK does."""
+        return "api_key" if self.dated is None else "azure_ad_token_provider"
+
     def options(self, out: Outgoing) -> Any:
         """Leave the bearer header out where the key travels as ``api-key``: a gateway may refuse a call with both."""
-        if self.dated is None and self._bearer() is None:
+        if self.dated is None and self._bearer() is None and self.tokens is None:
             out = replace(out, headers={"Authorization": sdk.Omit(), **out.headers})
         return super().options(out)
 
     def _bearer(self) -> str | None:
         if self.settings.ad_token is not None:
-            return self.settings.ad_token.get_secret_value()
+            return self.token
         return self.secret(self.settings.api_key) if self.settings.key_header == "bearer" else None

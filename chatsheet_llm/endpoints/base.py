@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from chatsheet_llm import sdk
 from chatsheet_llm.endpoint_settings import EndpointSettings, kind_of
+from chatsheet_llm.endpoints.tokens import TokenSource
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.network import Network
 from chatsheet_llm.route import Mode
@@ -91,7 +92,9 @@ class Endpoint(BaseModel, ABC):
         """Name of the failure domain: host, port and credential (a digest of it)."""
         parts = urlsplit(self.url)
         credential = self.settings.api_key or self.settings.ad_token
-        digest = hashlib.sha256(credential.get_secret_value().encode()).hexdigest()[:6] if credential else "none"
+        # Tokens of one function change, and stand for one identity.
+        secret = credential.get_secret_value() if isinstance(credential, SecretStr) else "function"
+        digest = hashlib.sha256(secret.encode()).hexdigest()[:6] if credential else "none"
         return f"{parts.scheme}://{parts.netloc}#{digest}"
 
     @property
@@ -115,7 +118,25 @@ class Endpoint(BaseModel, ABC):
         """Every configured credential and header value, in clear, to be taken out of what a server says."""
         settings = self.settings
         values = (settings.api_key, settings.ad_token, *settings.headers.values())
-        return tuple(value.get_secret_value() for value in values if value is not None)
+        last = (self.tokens.last,) if self.tokens is not None and self.tokens.last else ()
+        return (*(value.get_secret_value() for value in values if isinstance(value, SecretStr)), *last)
+
+    @cached_property
+    def tokens(self) -> TokenSource | None:
+        """Where its tokens come from, if a function gives them."""
+        provider = self.settings.ad_token
+        return None if provider is None or isinstance(provider, SecretStr) else TokenSource(self.name, provider)
+
+    @property
+    def token(self) -> str | None:
+        """Its token of Entra ID in clear, where it is a fixed one."""
+        token = self.settings.ad_token
+        return token.get_secret_value() if isinstance(token, SecretStr) else None
+
+    @cached_property
+    def proxy_domain(self) -> str | None:
+        """The HTTP proxy before it, as ``scheme://host:port``, or None: a failure domain of every hop behind it."""
+        return self.network.proxy_to(self.url)
 
     def path_of(self, mode: Mode) -> str:
         """The path of an API here."""
@@ -136,14 +157,23 @@ class Endpoint(BaseModel, ABC):
 
     def client(self, http: httpx2.Client) -> Any:
         """Return the SDK client: no retries, nothing from the environment, the given HTTP client."""
-        return self._built(self.classes()[0], http)
+        return self._built(self.classes()[0], http, None if self.tokens is None else self.tokens.get)
 
     def async_client(self, http: httpx2.AsyncClient) -> Any:
         """Return the asynchronous SDK client, as :meth:`client` does."""
-        return self._built(self.classes()[1], http)
+        return self._built(self.classes()[1], http, None if self.tokens is None else self.tokens.aget)
 
-    def _built(self, cls: type[Any], http: httpx2.Client | httpx2.AsyncClient) -> Any:
+    @property
+    def token_argument(self) -> str | None:
+        """What the SDK client calls the function that gives tokens; None where it takes none."""
+        return "api_key"
+
+    def _built(
+        self, cls: type[Any], http: httpx2.Client | httpx2.AsyncClient, tokens: Callable[[], object] | None
+    ) -> Any:
         arguments = self.arguments()
+        if tokens is not None and self.token_argument is not None:
+            arguments[self.token_argument] = tokens
         made = cls(**arguments, max_retries=0, http_client=http)
         sdk.forget_environment(made, arguments["default_headers"], azure_ad_token=arguments.get("azure_ad_token"))
         return made

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 DONE = "[DONE]"
+NOT_TEXT = "\0"
+"""The data of an event whose bytes are no UTF-8: no JSON either, so that no reader takes it for anything."""
 
 
 class Event(NamedTuple):
@@ -17,10 +19,12 @@ class Event(NamedTuple):
 class Decoder:
     """Split a byte stream into events.  Comments are dropped; an event without its blank line is not an event.
 
-    Raises UnicodeDecodeError for bytes that are not UTF-8.
+    One whose bytes are not UTF-8 has the data ``NOT_TEXT``; those around it are as they are.
     """
 
     def __init__(self) -> None:
+        self.held = 0
+        """How many bytes of an unfinished event are kept."""
         self._pieces: list[bytes] = []
         self._last = b""
         self._after_cr = False
@@ -38,9 +42,10 @@ class Decoder:
             # Joined only when it is whole: an event of megabytes comes in hundreds of pieces.
             self._pieces.append(chunk)
             self._last = chunk[-1:] or self._last
+            self.held += len(chunk)
             return []
         *whole, rest = b"".join([*self._pieces, chunk]).split(b"\n\n")
-        self._pieces, self._last = [rest], rest[-1:]
+        self._pieces, self._last, self.held = [rest], rest[-1:], len(rest)
         return [event for block in whole if (event := _event(block)) is not None]
 
     @property
@@ -52,7 +57,11 @@ class Decoder:
 def _event(block: bytes) -> Event | None:
     name: str | None = None
     data: list[str] = []
-    for line in block.decode("utf-8").lstrip("\ufeff").split("\n"):
+    try:
+        text = block.decode("utf-8")
+    except UnicodeDecodeError:
+        return Event(None, NOT_TEXT)
+    for line in text.lstrip("\ufeff").split("\n"):
         field, _, value = line.partition(":")
         value = value[1:] if value.startswith(" ") else value
         if field == "data":

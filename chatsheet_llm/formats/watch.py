@@ -1,7 +1,8 @@
 """Judge a reply in each wire format: is this stream event content, the end, or an error; is this body an answer at all.
 
-A stream is whole only after its terminal event: a finish reason for every choice (chat), ``response.completed`` or
-``response.incomplete`` (Responses), ``message_stop`` (Messages).  ``[DONE]`` alone proves nothing: gateways invent it.
+A stream is whole only after its terminal event: a finish reason for every choice (chat, legacy completions),
+``response.completed`` or ``response.incomplete`` (Responses), ``message_stop`` behind a stop reason (Messages).
+``[DONE]`` alone proves nothing: gateways invent it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
+from chatsheet_llm.formats.calls import SAYS_WHOLE, Arguments, broken_calls, is_whole, of_response
+from chatsheet_llm.formats.errors import objects
+from chatsheet_llm.formats.tables import STREAM_EVENTS
 from chatsheet_llm.route import Mode
 
 Sight = Literal["preamble", "content", "end", "error"]
@@ -19,6 +23,10 @@ class Watch(Protocol):
 
     whole: bool
     """Whether the terminal event was seen."""
+    broken: bool
+    """Whether an answer ended as a whole one with a function call whose arguments are no JSON."""
+    unknown: int
+    """How many events were of a type that nobody here knows; they say nothing."""
     text: list[str]
     """The text deltas seen so far."""
 
@@ -37,7 +45,72 @@ class ChatWatch:
 
     def __init__(self, choices: int = 1) -> None:
         self._asked = choices
-        self.whole = False
+        self.whole = self.broken = False
+        self.unknown = 0
+        self.text: list[str] = []
+        self._open: set[str] = set()
+        self._finished: set[str] = set()
+        self._calls: dict[str, Arguments] = {}
+
+    def see(self, event: Mapping[str, object]) -> Sight:
+        """Judge the next chunk."""
+        if event.get("error"):
+            return "error"
+        choices = event.get("choices")
+        self.unknown += not isinstance(choices, list)
+        content = False
+        for choice in choices if isinstance(choices, Sequence) else ():
+            if not isinstance(choice, Mapping):
+                continue
+            index = str(choice.get("index", 0))
+            delta = choice.get("delta")
+            if isinstance(delta, Mapping):
+                if delta:
+                    self._open.add(index)
+                if isinstance(said := delta.get("content"), str) and said and index == "0":
+                    self.text.append(said)
+                if any(delta.get(key) for key in _CHAT_CONTENT):
+                    content = True
+                if delta.get("tool_calls") or delta.get("function_call"):
+                    self._called(index, delta)
+            reason = choice.get("finish_reason")
+            if isinstance(reason, str) and reason:
+                self._finished.add(index)
+                self._ended(index, reason)
+        self.whole = len(self._finished) >= max(self._asked, 1) and self._open <= self._finished
+        return "content" if content else "end" if self.whole else "preamble"
+
+    def done(self) -> None:
+        """Hear of ``[DONE]``: LiteLLM sends it with the finish of the first of several choices and of no other."""
+        self.whole = bool(self._finished)
+        if self.whole:
+            for index in self._open - self._finished:
+                self._ended(index, "stop")
+
+    def _called(self, index: str, delta: Mapping[str, object]) -> None:
+        arguments = self._calls.setdefault(index, Arguments())
+        legacy, calls = delta.get("function_call"), delta.get("tool_calls")
+        if isinstance(legacy, Mapping):
+            arguments.add("function_call", legacy.get("arguments"))
+        for call in calls if isinstance(calls, list) else ():
+            if isinstance(call, Mapping) and isinstance(function := call.get("function"), Mapping):
+                arguments.add(str(call.get("index", 0)), function.get("arguments"), call.get("id"))
+
+    def _ended(self, index: str, reason: str) -> None:
+        if reason in SAYS_WHOLE["chat"] and index in self._calls and self._calls[index].broken():
+            self.broken = True
+
+
+_CHAT_CONTENT = ("content", "refusal", "tool_calls", "function_call", "reasoning_content", "reasoning", "audio")
+
+
+class CompletionsWatch:
+    """Chunks of the legacy Completions API: a text in each choice, and a finish reason for every choice."""
+
+    def __init__(self, choices: int = 1) -> None:
+        self._asked = choices
+        self.whole = self.broken = False
+        self.unknown = 0
         self.text: list[str] = []
         self._open: set[str] = set()
         self._finished: set[str] = set()
@@ -52,44 +125,48 @@ class ChatWatch:
             if not isinstance(choice, Mapping):
                 continue
             index = str(choice.get("index", 0))
-            delta = choice.get("delta")
-            if isinstance(delta, Mapping):
-                if delta:
-                    self._open.add(index)
-                if isinstance(said := delta.get("content"), str) and said and index == "0":
+            self._open.add(index)
+            if isinstance(said := choice.get("text"), str) and said:
+                content = True
+                if index == "0":
                     self.text.append(said)
-                if any(delta.get(key) for key in _CHAT_CONTENT):
-                    content = True
-            if choice.get("finish_reason"):
+            if isinstance(reason := choice.get("finish_reason"), str) and reason:
                 self._finished.add(index)
         self.whole = len(self._finished) >= max(self._asked, 1) and self._open <= self._finished
         return "content" if content else "end" if self.whole else "preamble"
 
     def done(self) -> None:
-        """Hear of ``[DONE]``: LiteLLM sends it with the finish of the first of several choices and of no other."""
-        self.whole = bool(self._finished)
-
-
-_CHAT_CONTENT = ("content", "refusal", "tool_calls", "function_call", "reasoning_content", "reasoning", "audio")
+        """Hear of ``[DONE]``, which proves nothing."""
 
 
 class ResponsesWatch:
-    """Responses events.  ``response.failed`` and ``error`` are errors, wherever they stand."""
+    """Responses events.  ``response.failed`` and ``error`` are errors, wherever they stand.
 
-    def __init__(self) -> None:
-        self.whole = False
+    Of a ``stored`` response that is read again, a failure is what was asked for, and the end; and as it may still be at
+    work, every event is content.
+    """
+
+    def __init__(self, *, stored: bool = False) -> None:
+        self.whole = self.broken = False
+        self.unknown = 0
         self.text: list[str] = []
+        self._stored = stored
+        self._endings = _ENDINGS | {"response.failed"} if stored else _ENDINGS
+        self._calls = Arguments()
 
     def see(self, event: Mapping[str, object]) -> Sight:
         """Judge the next event."""
         kind = str(event.get("type"))
+        if kind in self._endings:
+            self.whole = True
+            self.broken = kind == "response.completed" and self._cut_calls(event.get("response"))
+            return "end"
         if kind in ("error", "response.failed") or ("type" not in event and event.get("error")):
             return "error"
-        if kind in ("response.completed", "response.incomplete"):
-            self.whole = True
-            return "end"
+        self._called(kind, event)
         if not kind.endswith(".delta"):
-            return "preamble"
+            self.unknown += kind not in STREAM_EVENTS
+            return "content" if self._stored else "preamble"
         if kind == "response.output_text.delta" and isinstance(said := event.get("delta"), str):
             self.text.append(said)
         return "content"
@@ -97,37 +174,78 @@ class ResponsesWatch:
     def done(self) -> None:
         """Hear of ``[DONE]``, which LiteLLM adds here and which says nothing."""
 
+    def _called(self, kind: str, event: Mapping[str, object]) -> None:
+        place = str(event.get("output_index"))
+        if kind == "response.function_call_arguments.delta":
+            self._calls.add(place, event.get("delta"))
+        elif kind == "response.function_call_arguments.done":
+            self._calls.whole(place, event.get("arguments"))
+        elif kind == "response.output_item.done":
+            item = event.get("item")
+            if isinstance(item, Mapping) and item.get("type") == "function_call":
+                self._calls.whole(place, item.get("arguments"))
+
+    def _cut_calls(self, response: object) -> bool:
+        return self._calls.broken() or not all(map(is_whole, of_response(response)))
+
+
+_ENDINGS = frozenset({"response.completed", "response.incomplete"})
+
 
 class MessagesWatch:
-    """Anthropic Messages events, ``ping`` included.  Nothing but an error counts before ``message_start``."""
+    """Anthropic Messages events, ``ping`` included.  Nothing but an error counts before ``message_start``.
+
+    The end is ``message_stop``, behind a ``message_delta`` that says why: gateways add the one to a stream that broke.
+    """
 
     def __init__(self) -> None:
-        self.whole = False
+        self.whole = self.broken = False
+        self.unknown = 0
         self.text: list[str] = []
-        self._begun = False
+        self._begun = self._stopped = False
+        self._calls = Arguments()
+        self._functions: set[str] = set()
 
     def see(self, event: Mapping[str, object]) -> Sight:
         """Judge the next event."""
         kind = event.get("type")
         if kind == "error":
             return "error"
+        self.unknown += str(kind) not in _MESSAGES
         self._begun = self._begun or kind == "message_start"
         if not self._begun:
             # No client of this format can build an answer without it, so another hop may still give one.
             return "preamble"
+        index, delta = str(event.get("index")), event.get("delta")
         if kind == "message_stop":
-            self.whole = True
-            return "end"
-        delta = event.get("delta")
-        if kind != "content_block_delta" or not isinstance(delta, Mapping):
+            self.whole = self._stopped
+            return "end" if self.whole else "preamble"
+        block = event.get("content_block")
+        if kind == "content_block_start" and isinstance(block, Mapping) and block.get("type") == "tool_use":
+            self._functions.add(index)
+        if not isinstance(delta, Mapping):
+            return "preamble"
+        if kind == "message_delta" and isinstance(reason := delta.get("stop_reason"), str):
+            self._stopped = True
+            self.broken = reason in SAYS_WHOLE["messages"] and self._calls.broken()
+        if kind != "content_block_delta":
             return "preamble"
         if isinstance(said := delta.get("text"), str):
             self.text.append(said)
+        if index in self._functions:
+            self._calls.add(index, delta.get("partial_json"))
         return "content"
 
     def done(self) -> None:
         """Hear of ``[DONE]``, which this format does not have."""
 
+
+_MESSAGES = frozenset(
+    {
+        *("message_start", "message_delta", "message_stop", "ping"),
+        *("content_block_start", "content_block_delta", "content_block_stop"),
+    }
+)
 
 WATCHES: Mapping[Mode, type[ChatWatch | ResponsesWatch | MessagesWatch]] = {
     "chat": ChatWatch,
@@ -145,6 +263,22 @@ def reply_error(mode: Mode, body: Mapping[str, object]) -> Mapping[str, object] 
     return None
 
 
+def fault_in(mode: Mode, body: Mapping[str, object], *, background: bool = False) -> str | None:
+    """Return what keeps a 200 body from being an answer, by the name of the fault; None for an answer.
+
+    ``background`` says that the answer may be under way still.
+    """
+    if mode == "chat" and body.get("choices") == []:
+        return "contentless"
+    if not is_answer(mode, body):
+        return "schema"
+    if mode == "responses" and not background and body.get("status") in ("queued", "in_progress"):
+        return "unfinished"
+    if mode == "chat" and not any(_says(choice) for choice in objects(body.get("choices"), "choices")):
+        return "contentless"
+    return "tool_arguments" if broken_calls(mode, body) else None
+
+
 def is_answer(mode: Mode, body: Mapping[str, object]) -> bool:
     """Whether a 200 body holds what an answer in this format must hold."""
     if mode == "chat":
@@ -153,6 +287,16 @@ def is_answer(mode: Mode, body: Mapping[str, object]) -> bool:
     if mode == "responses":
         return isinstance(body.get("output"), list)
     return isinstance(body.get("content"), list)
+
+
+def _says(choice: tuple[str, Mapping[str, object]]) -> bool:
+    """Whether a choice says anything, an empty text included, or was cut before it could."""
+    message = choice[1].get("message")
+    said = isinstance(message, Mapping) and any(
+        name not in ("role", "content") and value for name, value in message.items()
+    )
+    content = isinstance(message, Mapping) and message.get("content") is not None
+    return said or content or choice[1].get("finish_reason") in ("content_filter", "length")
 
 
 def _has_message(choice: object) -> bool:

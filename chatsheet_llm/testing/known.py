@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import TypeVar, cast
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
-from chatsheet_llm.testing.scrub import DOMAIN, REMOVED
+from chatsheet_llm.testing.scrub import DOMAIN, REMOVED, private_texts
 
 _T = TypeVar("_T")
 
@@ -26,8 +27,15 @@ _CREDENTIAL_HEADERS = frozenset(
     }
 )
 _ADDRESS_HEADERS = frozenset({"x-litellm-model-api-base", "location"})
+_HARMLESS = re.compile(
+    r"accept.*|anthropic-.*|connection|content-.*|host|openai-.*|te|transfer-encoding|user-agent|via|x-litellm-num-retries"
+    r"|x-litellm-timeout|x-stainless-.*"
+)
+"""Request headers that say nothing of who asked.  What another says may be a secret, whatever its name."""
 _SHORTEST = 8
 """Characters; something shorter would be found in words that are none of a secret's."""
+_SHORTEST_UNKNOWN = 16
+"""The same for headers of which it is not known whether they hold a secret."""
 
 
 class Known:
@@ -36,14 +44,20 @@ class Known:
     def __init__(self) -> None:
         self._stands_for: dict[str, str] = {}
 
-    def learn_request(self, url: str, headers: Mapping[str, str], endpoint: str) -> None:
-        """Remember the credentials in a request, and its server's address."""
+    def learn_request(self, url: str, headers: Mapping[str, str], endpoint: str, content: bytes = b"") -> None:
+        """Remember the credentials in a request, who asked, and its server's address."""
         parts = urlsplit(url)
         self._learn(unquote(parts.password or ""), REMOVED)
         address = parts.netloc.rpartition("@")[2]
         if not (parts.hostname or "").endswith(DOMAIN):
             self._learn(address, f"{endpoint}.{DOMAIN}")
         self._learn_headers(headers)
+        for name, value in headers.items():
+            if len(value) >= _SHORTEST_UNKNOWN and not _HARMLESS.fullmatch(name.lower()):
+                self._learn(value, REMOVED)
+        for text in private_texts(content):
+            self._learn(text, REMOVED)
+            self._learn(text.partition(" ")[2], REMOVED)
 
     def learn_response(self, headers: Mapping[str, list[str]]) -> None:
         """Remember the cookies in a reply, and the addresses of servers behind the one that answered."""
@@ -71,7 +85,9 @@ class Known:
 
     def found_in(self, text: str) -> bool:
         """Return whether one of them is in the text in any form."""
-        return any(form in text for secret, _ in self._longest_first() for form in _forms(secret))
+        return any(
+            form in text for secret, _ in self._longest_first() for form in (*_forms(secret), *_within_base64(secret))
+        )
 
     def _learn_headers(self, headers: Mapping[str, str]) -> None:
         for name, value in headers.items():
@@ -113,3 +129,10 @@ def _forms(secret: str) -> Iterator[str]:
         base64.urlsafe_b64encode(raw).decode().rstrip("="),
     )
     yield from dict.fromkeys(forms)
+
+
+def _within_base64(secret: str) -> Iterator[str]:
+    """The characters that are the secret's alone in the base64 of something longer, wherever it stands in it."""
+    raw = secret.encode()
+    for before in range(3):
+        yield base64.b64encode(b"\0" * before + raw).decode()[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -56,8 +56,10 @@ CREDENTIALS = frozenset(
 )
 """Fields that carry credentials: at the top of a body (LiteLLM takes them there), and in an MCP server's entry."""
 
-PERSONS = frozenset({"user", "safety_identifier"})
-"""Fields at the top of a body that say who asked."""
+PERSONS = frozenset({"user", "safety_identifier", "prompt_cache_key"})
+"""Fields at the top of a body that say who asked, or may."""
+NOTES = "metadata"
+"""The field at the top of a body whose values are the caller's own, and may say who asked; its names are kept."""
 
 _SEALED: tuple[tuple[str, frozenset[str] | None], ...] = (
     ("encrypted_content", None),
@@ -127,6 +129,40 @@ def request_body(content: bytes, content_type: str) -> bytes:
     if boundary is not None:
         return content.replace(boundary[1].encode(), b"boundary")
     return _rewritten(content)
+
+
+def private_texts(content: bytes) -> Iterator[str]:
+    """Yield what :func:`request_body` takes out of a body: a server may repeat it in its reply."""
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return
+    for key, value in body.items() if isinstance(body, Mapping) else ():
+        if key in CREDENTIALS or key in PERSONS or key == NOTES:
+            yield from _leaves(value)
+        elif key in _LISTS:
+            yield from _credentials_below(value)
+
+
+def _credentials_below(value: object) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _credentials_below(item)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _leaves(item) if key in CREDENTIALS or key == "authentication" else _credentials_below(item)
+
+
+def _leaves(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if key != "type":
+                yield from _leaves(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item)
 
 
 # --- replies -------------------------------------------------------------------------------------------------------
@@ -209,6 +245,8 @@ def _top(body: object) -> object:
             continue
         if key in PERSONS and isinstance(value, str):
             value = REMOVED
+        elif key == NOTES and isinstance(value, Mapping):
+            value = {name: REMOVED if isinstance(item, str) else item for name, item in value.items()}
         elif key in _ADDRESSES and isinstance(value, str) and "://" in value:
             value = _address(value)
         elif rule is not None and isinstance(value, list):

@@ -59,10 +59,10 @@ class Shelf:
         if self._only_inside and not _inside.get():
             return None
         endpoint = scrub.endpoint_of(request.uri, request.headers, self._hosts)
-        self._known.learn_request(request.uri, dict(request.headers), endpoint)
-        headers = scrub.request_headers(request.headers)
         body = request.body
         content = body if isinstance(body, bytes) else b"".join(body or ())
+        self._known.learn_request(request.uri, dict(request.headers), endpoint, content)
+        headers = scrub.request_headers(request.headers)
         request.body = scrub.request_body(content, request.headers.get("content-type") or "")
         request.uri = scrub.clean_url(request.uri, endpoint)
         request.headers = headers

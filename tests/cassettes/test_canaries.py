@@ -5,18 +5,19 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import re
 import secrets
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 import httpx2
 import pytest
+from canaries import Canaries
 from cassette_origin import JSON, SSE, Answer, Origin
+from parrot import Parrot, Saying
+from secret_calls import KEYS, MODEL, WORDS, chat, made, settings_at
 
-from chatsheet_llm import AuthenticationError, ChatClient, Settings
+from chatsheet_llm import AuthenticationError, CallError, ChatClient, Settings
 from chatsheet_llm.sandbox import Sandbox
 from chatsheet_llm.testing import CassetteError, use_cassette
 
@@ -30,45 +31,6 @@ RESPONSE_HEADERS = (
     "apim-request-id", "x-request-id", "x-litellm-call-id", "x-litellm-model-id", "x-litellm-key-spend",
     "x-litellm-key-alias", "www-authenticate", "server", "via", "cf-ray", "llm_provider-x-request-id",
 )  # fmt: skip
-
-
-class Canaries:
-    """Makes secrets, each for one place, and finds them again in any form."""
-
-    def __init__(self) -> None:
-        self._places: dict[str, str] = {}
-
-    def plant(self, place: str, form: str = "canary{}") -> str:
-        self._places[place] = form.format(secrets.token_hex(12))
-        return self._places[place]
-
-    def guid(self, place: str) -> str:
-        self._places[place] = str(uuid.uuid4())
-        return self._places[place]
-
-    def found_in(self, content: bytes) -> list[str]:
-        """Return the places whose secret is in the content: as it is, URL-encoded, or within any base64."""
-        text = content.decode()
-        texts = [text, *(_decoded(word) for word in re.findall(r"[A-Za-z0-9+/_-]{12,}={0,2}", text))]
-        return [
-            place
-            for place, secret in self._places.items()
-            if any(form in seen for seen in texts for form in {secret, quote(secret, safe=""), quote_plus(secret)})
-        ]
-
-
-def _decoded(word: str) -> str:
-    raw = word.rstrip("=").replace("-", "+").replace("_", "/")
-    return base64.b64decode(raw + "A" * (-len(raw) % 4)).decode("latin-1")
-
-
-def test_the_search_finds_a_secret_in_every_form() -> None:
-    canaries = Canaries()
-    secret = canaries.plant("here", "c&n/{} ")
-
-    for form in (secret, quote(secret, safe=""), quote_plus(secret), base64.b64encode(f"x:{secret}".encode()).decode()):
-        assert canaries.found_in(f"some: {form}\n".encode()) == ["here"]
-    assert canaries.found_in(b"some: thing else") == []
 
 
 @pytest.fixture
@@ -100,6 +62,8 @@ def test_nothing_of_a_request_but_its_prompt_is_kept(
         ],
         "user": plant("user"),
         "safety_identifier": plant("safety identifier"),
+        "prompt_cache_key": plant("prompt cache key"),
+        "metadata": {"ticket": plant("metadata"), "user_id": plant("user in the metadata")},
         "api_key": plant("api_key in the body"),
         "api_base": f"https://{plant('api_base in the body')}.internal",
         "extra_headers": {"x": plant("extra_headers in the body")},
@@ -152,6 +116,7 @@ def test_nothing_of_a_reply_but_its_answer_is_kept(origin: Origin, tmp_path: Pat
         "output": [{"id": plant("item id", "msg_{}"), "content": plant("answer")}],
         "encrypted_content": plant("sealed state"),
         "user": plant("user"),
+        "metadata": {"ticket": plant("metadata")},
         "tools": [{"type": "mcp", "headers": {"Authorization": plant("MCP headers, echoed")}}],
         "said": f"{key} {quote(key, safe='')} {base64.b64encode(key.encode()).decode()} from {upstream} {origin.url}",
     }
@@ -237,3 +202,36 @@ def test_a_cassette_that_would_hold_a_credential_all_the_same_is_not_written(ori
     with pytest.raises(CassetteError, match="a credential or an address"):
         record()
     assert not path.exists()
+
+
+@pytest.mark.parametrize("before", range(3))
+def test_a_key_within_binary_content_keeps_the_cassette_from_being_written(
+    origin: Origin, before: int, tmp_path: Path
+) -> None:
+    key = "a-key-that-a-picture-holds"
+    path = tmp_path / "tape.yaml"
+    origin.answers = [Answer(200, (("content-type", "image/png"),), b"\xff" * (before + 1) + key.encode() + b"\xfe")]
+
+    def record() -> None:
+        with use_cassette(path, "rewrite"), httpx2.Client(trust_env=False) as client:
+            client.get(f"{origin.url}/v1/files/f/content", headers={"api-key": key})
+
+    with pytest.raises(CassetteError, match="a credential or an address"):
+        record()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("endpoint", ["litellm", "azure", "openai", "anthropic"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_a_server_repeats_of_a_request_is_not_in_its_cassette(endpoint: str, stream: bool, tmp_path: Path) -> None:
+    path = tmp_path / "tape.yaml"
+    with Parrot() as parrot:
+        client = made("sync", settings_at(lambda role: parrot.url, endpoint))
+        parrot.saying = Saying(400, {"code": "invalid_value"}) if not stream else Saying(200, {"type": "x"}, stream="")
+        with use_cassette(path, "rewrite"), pytest.raises(CallError):
+            chat(client, MODEL[endpoint], stream=stream)
+        client.close()
+
+    assert KEYS.found_in(parrot.heard[0].everything) != []
+    assert KEYS.found_in(path.read_bytes()) == []
+    assert not {"user", "metadata", "header of the call"} & set(WORDS.found_in(path.read_bytes()))

@@ -82,10 +82,17 @@ def test_the_boundary_of_an_upload_does_not_make_another_request() -> None:
     assert bodies == {b"--boundary\r\nfile\r\n--boundary--"}
 
 
+def test_of_metadata_the_names_are_kept() -> None:
+    body = {"metadata": {"ticket": "T-1", "turn": 2}, "messages": [{"metadata": {"kept": "as it is"}}]}
+    made = json.loads(scrub.request_body(json.dumps(body).encode(), "application/json"))
+
+    assert made == {**body, "metadata": {"ticket": "[removed]", "turn": 2}}
+
+
 @pytest.mark.parametrize(
     "body",
     [
-        {"input": [{"type": "function_call", "arguments": '{"api_key": "a"}'}], "metadata": {"user": "x"}},
+        {"input": [{"type": "function_call", "arguments": '{"api_key": "a"}'}], "metadata": {}},
         {"tools": [{"type": "function", "parameters": {"properties": {"headers": {}, "api_key": {}, "url": {}}}}]},
         {"messages": [{"content": [{"type": "tool_use", "input": {"signature": "Ada", "password": "p"}}]}]},
         {"messages": [{"content": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]}]},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import pickle
 import re
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -362,6 +363,29 @@ async def test_a_foundry_client_is_made_of_its_arguments_alone(
     }
 
 
+@contract("_prepare_options")
+async def test_a_foundry_client_puts_its_key_on_the_wire_and_not_into_the_options() -> None:
+    sent: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        sent.append(request)
+        return httpx2.Response(200, json={})
+
+    synchronous, asynchronous = sdk.foundry_classes()
+    url, transport, options = "https://one.test/anthropic", httpx2.MockTransport(answer), to_claude(HELLO)
+    with httpx2.Client(transport=transport) as http:
+        client = synchronous(api_key="own-key", base_url=url, http_client=http)
+        client.request(httpx2.Response, options)
+        prepared = client._prepare_options(options)
+    async with httpx2.AsyncClient(transport=transport) as other:
+        client = asynchronous(api_key="own-key", base_url=url, http_client=other)
+        await client.request(httpx2.Response, options)
+        awaited = await client._prepare_options(options)
+
+    assert [(each.headers["x-api-key"], each.headers["api-key"]) for each in sent] == [("own-key", "own-key")] * 2
+    assert "own-key" not in f"{prepared} {awaited} {options}"
+
+
 # --- an answer ------------------------------------------------------------------------------------------------------
 
 
@@ -518,6 +542,45 @@ def test_a_proxy_s_pool_is_found_too() -> None:
         found = list(sdk.pools(client))
 
     assert [type(pool) for pool in found] == [httpcore2.ConnectionPool, httpcore2.HTTPProxy]
+
+
+@contract("httpcore2._backends.sync.SyncStream")
+def test_a_stream_over_a_socket_reads_and_writes_what_the_other_end_does() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        stream = sdk.stream_over(ours)
+        stream.write(b"to them", timeout=1)
+        theirs.sendall(b"to us")
+        said, heard = theirs.recv(20), stream.read(20, timeout=1)
+        with pytest.raises(httpcore2.ReadTimeout):
+            stream.read(20, timeout=0.01)
+        stream.close()
+        over = theirs.recv(20)
+
+    assert (said, heard, over) == (b"to them", b"to us", b"")
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy"),
+    [
+        ("https://one.test/v1", "http://secure.proxy:3128"),
+        ("http://one.test/v1", "http://plain.proxy:3128"),
+        ("https://inside.corp.test/v1", None),
+        ("https://10.0.0.7/v1", None),
+    ],
+)
+@contract("httpx2._utils.URLPattern", "httpx2._utils.get_environment_proxies")
+def test_the_environment_s_proxy_for_a_url_is_the_one_that_a_client_takes(
+    monkeypatch: pytest.MonkeyPatch, url: str, proxy: str | None
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://secure.proxy:3128")
+    monkeypatch.setenv("http_proxy", "plain.proxy:3128")
+    monkeypatch.setenv("NO_PROXY", ".corp.test, 10.0.0.7")
+    with httpx2.Client() as client:
+        taken: Any = client._transport_for_url(httpx2.URL(url))
+
+    assert sdk.proxy_for(url) == proxy
+    assert isinstance(taken._pool, httpcore2.HTTPProxy) is (proxy is not None)
 
 
 @contract("_custom_headers")

@@ -1,0 +1,175 @@
+"""Write down what happens to one call while it runs, for its route.  Decides nothing and sends nothing."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from chatsheet_llm.classify import Failure
+from chatsheet_llm.plan import GaveUp, Send, Wait
+from chatsheet_llm.redact import Private
+from chatsheet_llm.route import Attempt, Loss, Route, SendState, Skip
+
+log = logging.getLogger("chatsheet_llm")
+# An application that configures logging hears of failed hops; one that does not is not written to.
+log.addHandler(logging.NullHandler())
+
+_ID = re.compile(r"[\w.:-]{1,80}", re.ASCII)
+"""What an id of a request looks like; anything else may be a text that repeats the request."""
+
+
+class Trail:
+    """Writes down the attempts of one call while it runs.  ``private`` is what it may not repeat of the call."""
+
+    def __init__(self, skipped: Sequence[Skip] = (), private: Private | None = None) -> None:
+        self._private = private
+        self._begun = time.monotonic()
+        self._skipped = list(skipped)
+        self._attempts: list[Attempt] = []
+        self._waited = 0.0
+        self._at = self._begun
+        self._retry_at: datetime | None = None
+        self._seconds: float | None = None
+        self.losses: list[Sequence[Loss]] = []
+        """What the answer lost, in parts; a stream's part grows while it runs."""
+
+    def beside(self) -> Trail:
+        """Return the trail of one side of a race, which runs from the same start."""
+        made = Trail(private=self._private)
+        made._begun, made._at = self._begun, time.monotonic()
+        made._waited, self._waited = self._waited, 0.0
+        return made
+
+    def join(self, side: Trail) -> None:
+        """Take in the trail of one side of a race; what is still written there is written here too."""
+        self._attempts += side._attempts
+        self.losses += side.losses
+        side._attempts, side.losses = self._attempts, self.losses
+        if side._seconds is not None:
+            self._seconds, self._retry_at = side._seconds, None
+        elif side._retry_at is not None:
+            self._retry_at = side._retry_at if self._retry_at is None else min(side._retry_at, self._retry_at)
+
+    def begin(self, step: Send | Wait) -> None:
+        """Hear of the next step."""
+        self._at = time.monotonic()
+        if isinstance(step, Wait):
+            self._waited += step.seconds
+
+    def answered(self, step: Send, status: int, request_id: str | None) -> float:
+        """Hear that the hop gave the answer, or the first content of it: the time of the call stops here.
+
+        Returns the seconds that the attempt took.
+        """
+        self._retry_at = None
+        if request_id is not None and self._private is not None and not _ID.fullmatch(request_id):
+            request_id = str(self._private.without(request_id))
+        self._add(step, "ok", "answered", status=status, request_id=request_id)
+        self._seconds = self._now()
+        return self._attempts[-1].seconds
+
+    def failed(self, step: Send, failure: Failure) -> None:
+        """Hear that the attempt failed.  Logged: as a warning where the hop is wired wrong, else as information."""
+        level = logging.WARNING if failure.row.kind == "config" else logging.INFO
+        # Not the provider's own message: it may quote the prompt.
+        log.log(level, "hop %s failed: %s (%s)", step.hop.name, failure.row.sentence, failure.status or failure.fault)
+        if failure.retry_after is not None:
+            self._retry_in(failure.retry_after)
+        self._add(
+            step,
+            failure.fault,
+            failure.send_state,
+            status=failure.status,
+            request_id=failure.request_id,
+            code=failure.code,
+            reason=failure.sentence,
+            retry_after=failure.retry_after,
+        )
+
+    def cancelled(self, step: Send) -> None:
+        """Hear that nobody waits for this attempt any more: another hop was quicker."""
+        self._add(step, "cancelled", "ambiguous", status=None, request_id=None, reason="another hop was quicker")
+
+    def discreet(self, failure: Failure) -> Failure:
+        """Return the failure without what the provider quoted of the call: its credentials, and its prompts."""
+        if self._private is None:
+            return failure
+        fields = ("message", "body", "headers", "code", "type", "param", "request_id")
+        said: dict[str, Any] = {name: self._private.without(getattr(failure, name)) for name in fields}
+        return replace(failure, **said)
+
+    def broke(self, failure: Failure) -> None:
+        """Hear that the stream that was the answer broke after its first content."""
+        failure = self.discreet(failure)
+        last = self._attempts.pop()
+        self._attempts.append(
+            replace(
+                last,
+                outcome=failure.fault,
+                send_state="committed",
+                code=failure.code,
+                reason=failure.sentence,
+                seconds=self._now() - last.started,
+            )
+        )
+
+    def gave_up(self, end: GaveUp) -> None:
+        """Hear that the call ended: which hops were left alone, and which other form of a hop could not be had."""
+        self._skipped += [skip for skip, _ in end.unmade]
+        for hop, why, seconds in end.closed:
+            if why.row.kind in ("rate", "overload"):
+                self._retry_in(seconds)
+            self._skipped.append(Skip(hop.name, "closed", f"closed after earlier failures: {why.row.sentence}"))
+
+    def route(self) -> Route:
+        """Return what happened so far."""
+        losses = tuple(dict.fromkeys(loss for part in self.losses for loss in part))
+        seconds = self._now() if self._seconds is None else self._seconds
+        return Route(tuple(self._attempts), tuple(self._skipped), losses, seconds, self._retry_at)
+
+    def _retry_in(self, seconds: float) -> None:
+        at = datetime.now(timezone.utc) + timedelta(seconds=min(seconds, 10**8))
+        self._retry_at = at if self._retry_at is None else min(at, self._retry_at)
+
+    def _now(self) -> float:
+        return time.monotonic() - self._begun
+
+    def _add(
+        self,
+        step: Send,
+        outcome: str,
+        state: SendState,
+        *,
+        status: int | None,
+        request_id: str | None,
+        code: str | None = None,
+        reason: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        hop, started = step.hop, self._at - self._begun
+        self._attempts.append(
+            Attempt(
+                hop=hop.name,
+                endpoint=hop.endpoint,
+                mode=hop.mode,
+                model=hop.model,
+                rule=hop.rule,
+                because=hop.reason,
+                outcome=outcome,
+                send_state=state,
+                status=status,
+                code=code,
+                reason=reason,
+                request_id=request_id,
+                started=started,
+                seconds=self._now() - started,
+                waited=self._waited,
+                retry_after=retry_after,
+            )
+        )
+        self._waited = 0.0
