@@ -56,7 +56,7 @@ class Setup:
         raise NoEndpointError(f"no hop of the chain ({', '.join(chain)}) is configured: {wanted}{hint}")
 
     def load_sdks(self, chain: Sequence[str]) -> None:
-        """Import the SDKs of the chain's endpoints, which takes a second: no call shall pay for that in its deadline."""
+        """Import the SDKs of the chain's endpoints: that takes a second, and no call shall pay for it."""
         for name in self._names(chain):
             if name in self.endpoints:
                 self.endpoints[name].classes()

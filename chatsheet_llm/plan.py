@@ -171,10 +171,14 @@ def plan(
     hop = yield from call.choose()
     while True:
         left = deadline_at - clock()
-        resend, call.seen.resend = call.seen.resend, False
-        if left <= 0 or not domains.begin(hop, resend=resend):
+        if left <= 0:
             call.abandoned(hop)
             raise call.gave_up()
+        resend, call.seen.resend = call.seen.resend, False
+        if not domains.begin(hop, resend=resend):
+            call.abandoned(hop)
+            hop = call.instead(hop)
+            continue
         asked, beside = hop, None
         try:
             heard = yield call.send(hop, left)
@@ -363,6 +367,16 @@ class _Plan:
                 yield from self._sleep(pause, row.sentence)
             waiting.append(hop)
         return (yield from self._wait_for(waiting))
+
+    def instead(self, hop: Hop) -> Hop:
+        """Choose another hop than one to which too many calls are sending again, or give up."""
+        seen = self.seen
+        seen.surfaces.add(hop.surface)
+        seen.origins.add(hop.origin)
+        found = self._open([other for other in self.hops if self._fresh(other)])
+        if found is None:
+            raise self.gave_up()
+        return found
 
     def _once_more(self, hop: Hop, failure: Failure, state: RetryCallState) -> Generator[Wait, None, bool]:
         """Wait for the same hop to be asked again; False where that may not be."""

@@ -260,3 +260,15 @@ def test_calls_that_wait_for_one_limit_do_not_all_return_at_once() -> None:
 
     assert isinstance(probe, Send)
     assert sent == FLOOR
+
+
+def test_a_call_that_may_not_send_again_asks_another_hop_that_is_well() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    origin = hop("azure/chat").origin
+    while domains.ceiling(origin).begin(resend=True):
+        pass
+    trace = replay(chain("azure/chat", "other/chat"), ["refused", OK], clock=clock, domains=domains)
+
+    assert trace.hops == ["azure/chat", "other/chat"]
+    assert trace.gave_up is None
