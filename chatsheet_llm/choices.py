@@ -11,8 +11,8 @@ from tenacity import stop_after_attempt
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.hops import OnLoss, Recovery
 from chatsheet_llm.latency import HedgeAfter
-from chatsheet_llm.plan import Policy
 from chatsheet_llm.route import MODES
+from chatsheet_llm.steps import Policy
 
 BLOCK = "chatsheet"
 """The key in ``extra_body`` under which a call says how it wants to be treated; it never leaves the process."""

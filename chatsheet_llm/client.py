@@ -34,12 +34,13 @@ from chatsheet_llm.latency import HedgeAfter, latency_key
 from chatsheet_llm.learned import Lesson
 from chatsheet_llm.misfit import misfit
 from chatsheet_llm.models import ANY_NAME, Registry
-from chatsheet_llm.plan import GaveUp, Policy, Send, plan
+from chatsheet_llm.plan import plan
 from chatsheet_llm.recovery import AsyncRestarts, Restarts, SyncRestarts
 from chatsheet_llm.redact import Private
 from chatsheet_llm.route import Route
 from chatsheet_llm.settings import Settings
 from chatsheet_llm.state import StateStore
+from chatsheet_llm.steps import GaveUp, Policy, Send
 from chatsheet_llm.streams import HopFault
 from chatsheet_llm.trail import Trail
 

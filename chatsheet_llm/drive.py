@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from chatsheet_llm.plan import Answered, Failed, GaveUp, Send, Slow, Wait
 from chatsheet_llm.race import arace, race
+from chatsheet_llm.steps import Answered, Failed, GaveUp, Send, Slow, Wait
 from chatsheet_llm.streams import HopFault
 from chatsheet_llm.trail import Trail
 

@@ -28,11 +28,11 @@ from chatsheet_llm.learned import LESSONS, Learned
 from chatsheet_llm.network import limit, timeouts
 from chatsheet_llm.origins import NOBODY, Origins
 from chatsheet_llm.parameters import effort_in
-from chatsheet_llm.plan import Send
 from chatsheet_llm.recovery import AsyncRestarts, Broke, SyncRestarts
 from chatsheet_llm.relay import MALFORMED, HopFault, Relay, log_malformed
 from chatsheet_llm.report import interrupted
 from chatsheet_llm.route import Mode
+from chatsheet_llm.steps import Send
 from chatsheet_llm.streams import AsyncBody, SyncBody
 from chatsheet_llm.trail import Trail
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from chatsheet_llm.limits import Cut, cuttable
-from chatsheet_llm.plan import SLOW, Answered, Failed, Send, Slow, Wait, ends
+from chatsheet_llm.steps import SLOW, Answered, Failed, Send, Slow, Wait, ends
 from chatsheet_llm.streams import HopFault
 from chatsheet_llm.trail import Trail
 

@@ -14,10 +14,10 @@ from typing_extensions import Self
 
 from chatsheet_llm.classify import Failure
 from chatsheet_llm.drive import Steps
-from chatsheet_llm.plan import STAY, Answered, Failed, GaveUp, Slow, Wait
 from chatsheet_llm.report import interrupted
 from chatsheet_llm.restart import Restart, notice
 from chatsheet_llm.route import Mode
+from chatsheet_llm.steps import STAY, Answered, Failed, GaveUp, Slow, Wait
 from chatsheet_llm.trail import Trail
 
 

@@ -13,8 +13,8 @@ from chatsheet_llm.faults import FAULTS
 from chatsheet_llm.formats.error_bodies import bridge_error
 from chatsheet_llm.hops import BODY, LOSS, MODE, MODEL, PATH, STATE, UNCONFIGURED, Call, Dispatch
 from chatsheet_llm.models import Registry
-from chatsheet_llm.plan import GaveUp
 from chatsheet_llm.route import Mode, Route
+from chatsheet_llm.steps import GaveUp
 
 _E = TypeVar("_E", bound=CallError)
 

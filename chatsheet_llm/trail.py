@@ -11,9 +11,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from chatsheet_llm.classify import Failure
-from chatsheet_llm.plan import GaveUp, Send, Wait
 from chatsheet_llm.redact import Private
 from chatsheet_llm.route import Attempt, Loss, Route, SendState, Skip
+from chatsheet_llm.steps import GaveUp, Send, Wait
 
 log = logging.getLogger("chatsheet_llm")
 # An application that configures logging hears of failed hops; one that does not is not written to.

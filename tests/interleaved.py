@@ -16,8 +16,9 @@ from tenacity import stop_after_attempt, wait_fixed
 from chatsheet_llm.classify import Failure
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.hops import Hop
-from chatsheet_llm.plan import SLOW, STAY, Answered, Failed, GaveUp, Policy, Send, Wait, ends, plan
+from chatsheet_llm.plan import plan
 from chatsheet_llm.route import SendState
+from chatsheet_llm.steps import SLOW, STAY, Answered, Failed, GaveUp, Policy, Send, Wait, ends
 
 # --- what a script says ----------------------------------------------------------------------------------------------
 

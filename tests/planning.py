@@ -11,8 +11,9 @@ from chatsheet_llm.classify import Failure
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.faults import FAULTS
 from chatsheet_llm.hops import Hop
-from chatsheet_llm.plan import SLOW, Answered, Failed, GaveUp, Policy, Send, Slow, Wait, ends, plan
+from chatsheet_llm.plan import plan
 from chatsheet_llm.route import Mode, SendState
+from chatsheet_llm.steps import SLOW, Answered, Failed, GaveUp, Policy, Send, Slow, Wait, ends
 
 OK = "ok"
 POLICY = Policy(wait=wait_fixed(0.05), wait_throttled=wait_fixed(1.0))

@@ -11,7 +11,8 @@ from planning import OK, POLICY, Came, Clock, chain, failure, fresh, hop, replay
 
 from chatsheet_llm.ceiling import FLOOR, Ceiling
 from chatsheet_llm.domains import Domains
-from chatsheet_llm.plan import SLOW, STAY, Failed, GaveUp, Send, Wait, plan
+from chatsheet_llm.plan import plan
+from chatsheet_llm.steps import SLOW, STAY, Failed, GaveUp, Send, Wait
 
 AZURE, AGAIN, ELSEWHERE = hop("azure/responses"), hop("azure/chat"), hop("other/chat")
 

@@ -21,7 +21,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "capabilities",
     ),
     ("hops", "misfit", "known", "modes", "parameters", "defaults", "homes", "hop_maker", "dispatch", "inventory",
-     "plan"),
+     "steps", "plan"),
     ("sdk", "limits", "aside", "resolve", "wire", "wire_async", "bounds", "network", "endpoints",
      "shared_clock", "state_threads", "sharing", "redis_state"),
     ("relay", "streams", "restart", "recovery", "trail", "race", "drive", "exchange", "report"),

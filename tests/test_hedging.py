@@ -9,7 +9,7 @@ from planning import OK, Came, Clock, Trace, chain, failure, fresh, hop, replay
 from tenacity import stop_after_attempt
 
 from chatsheet_llm.latency import ENOUGH, Latencies
-from chatsheet_llm.plan import Policy
+from chatsheet_llm.steps import Policy
 
 AFTER = 2.0
 """Seconds after which another hop is asked in these tests."""

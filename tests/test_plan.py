@@ -9,7 +9,8 @@ from tenacity import stop_after_attempt, stop_after_delay, stop_never, wait_fixe
 from chatsheet_llm.classify import Failure
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.faults import FAULTS
-from chatsheet_llm.plan import LONGEST_WAIT, SLOW, STAY, Policy, Send, plan, worst
+from chatsheet_llm.plan import LONGEST_WAIT, plan
+from chatsheet_llm.steps import SLOW, STAY, Policy, Send, worst
 
 THREE = ("litellm/chat", "azure/responses", "azure/chat")
 

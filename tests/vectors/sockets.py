@@ -17,7 +17,7 @@ from vectors.stage import Skewed, Stage, method_of, request_of, settings_of, url
 
 from chatsheet_llm import AsyncChatClient, ChatClient, Settings
 from chatsheet_llm.endpoints import base
-from chatsheet_llm.plan import Send
+from chatsheet_llm.steps import Send
 
 SLACK = 0.6
 """Seconds that a true clock may add."""

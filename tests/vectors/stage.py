@@ -17,7 +17,8 @@ from chatsheet_llm import Settings, client, errors, route_of
 from chatsheet_llm.classify import Failure
 from chatsheet_llm.domains import Domains, domains_of
 from chatsheet_llm.hops import Hop
-from chatsheet_llm.plan import Failed, Send, Wait, plan
+from chatsheet_llm.plan import plan
+from chatsheet_llm.steps import Failed, Send, Wait
 
 BACKOFF, THROTTLED = 0.05, 1.0
 """Seconds of the waits whose length is else drawn by lot."""
