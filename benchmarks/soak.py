@@ -176,7 +176,7 @@ class Log:
     rows: list[Row] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
-    kept: IO[str] = field(default_factory=lambda: TemporaryFile("w+", encoding="utf-8"))
+    kept: IO[str] = field(default_factory=lambda: TemporaryFile("w+", encoding="utf-8"))  # noqa: SIM115  closed by read()
 
     def next(self) -> Ask | None:
         """Return the next call to make, or None where all are made."""

@@ -189,6 +189,13 @@ class Domains:
         """Whether its server wants no calls until a time: before that, none probes it."""
         return self.throttled(hop) or any(self.clock() < breaker.limited_until for breaker in self._shut(hop))
 
+    def probing(self, hop: Located) -> bool:
+        """Whether another call's probe is what keeps a call from the hop."""
+        shut = self._shut(hop)
+        return any(breaker.probing for breaker in shut) and all(
+            breaker.probing or breaker.state == "half_open" for breaker in shut
+        )
+
     def _shut(self, hop: Located) -> list[Breaker]:
         found = [self.breaker(key) for _, key in domains_of(hop)]
         return [breaker for breaker in found if breaker.tripped]

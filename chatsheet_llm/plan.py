@@ -2,8 +2,8 @@
 
 It yields :class:`~chatsheet_llm.steps.Send` and :class:`~chatsheet_llm.steps.Wait`.  The driver answers with ``next``
 when a send gave the answer or a wait is over, throws :class:`Failed` when a send failed, and calls ``close`` when the
-caller cancelled.  The generator returns when the call succeeded and raises :class:`GaveUp` when nothing may be tried any
-more.  No answer passes through it.
+caller cancelled.  The generator returns when the call succeeded and raises :class:`GaveUp` when nothing may be tried
+any more.  No answer passes through it.
 
 A send with a time in ``hedge`` may be raced: where nothing has come by then, the driver sends :data:`SLOW` into the
 plan and is given a second :class:`Send`, which runs beside the first, or :data:`STAY`.  Then it sends
@@ -31,6 +31,8 @@ LONGEST_WAIT = 120.0
 """Seconds; a longer hint is never slept through: the call moves on, or raises with ``retry_at``."""
 IMPATIENT = 1.0
 """Seconds; an attempt that a caller gave less than this, and less than its share, blames nobody when it runs out."""
+PATIENCE = 2.0
+"""Seconds to wait for another call's probe, where no other hop is left."""
 POLL = 0.1
 """Seconds between looks at a domain whose single probe is another call's."""
 
@@ -138,7 +140,7 @@ class _Plan:
         seen.sends += 1
         seen.on_hop[hop.name] += 1
         others = any(
-            other.origin != hop.origin and other.origin not in seen.origins and self.domains.permits(other)
+            other.origin != hop.origin and other.origin not in seen.origins and self._may_answer(other)
             for other in self.hops
         )
         share = left / 2 if others else left
@@ -154,6 +156,10 @@ class _Plan:
             left=left,
             contested=others,
         )
+
+    def _may_answer(self, hop: Hop) -> bool:
+        """Whether a hop is open, or closed but to be probed where nothing else is left."""
+        return self.domains.permits(hop) or not (self.seen.probed or self.domains.waits(hop))
 
     def beside(self, hop: Hop) -> Hop | None:
         """Return another origin's hop to ask beside a slow one, its right to send taken; None where that may not be.
@@ -256,7 +262,7 @@ class _Plan:
                 return found
         if row.same == "last" and again and (yield from self._once_more(hop, failure, state)):
             return hop
-        waiting = [other for other in others if self.domains.throttled(other)]
+        waiting = [other for other in others if self._opens(other)]
         pause = 0.0 if failure.retry_after else self.policy.wait_throttled(state)
         fits = self._fits(max(pause, failure.retry_after or 0.0))
         if row.same == "hint" and again and fits and self._pays(hop, failure):
@@ -301,7 +307,11 @@ class _Plan:
         found = self._open(self.hops)
         if found is not None:
             return found
-        return (yield from self._wait_for([hop for hop in self.hops if self.domains.throttled(hop)]))
+        return (yield from self._wait_for([hop for hop in self.hops if self._opens(hop)]))
+
+    def _opens(self, hop: Hop) -> bool:
+        """Whether a closed hop may open soon: at a time that its server named, or when another call's probe is over."""
+        return self.domains.throttled(hop) or self.domains.probing(hop)
 
     def gave_up(self) -> GaveUp:
         """Return the end of the call, with why the hops that were not tried are closed."""
@@ -333,17 +343,24 @@ class _Plan:
         return None
 
     def _wait_for(self, hops: Sequence[Hop]) -> Generator[Wait, None, Hop]:
-        """Wait for the first of these hops to open."""
+        """Wait for the first of these hops to open; for another call's probe, a moment only."""
+        patience = self.clock() + PATIENCE
         while hops:
             for hop in hops:
                 if self._enter(hop):
                     self.seen.resend = self.seen.on_hop[hop.name] > 0
                     return hop
+            hops = [hop for hop in hops if self.domains.throttled(hop) or self._probed_until(hop, patience)]
+            if not hops:
+                break
             pause = max(min(self.domains.reopens_at(hop) for hop in hops) - self.clock(), POLL)
             if not self._fits(pause):
                 break
             yield from self._sleep(pause, "rate limited")
         raise self.gave_up()
+
+    def _probed_until(self, hop: Hop, patience: float) -> bool:
+        return self.clock() < patience and self.domains.probing(hop)
 
     def _fresh(self, hop: Hop) -> bool:
         seen = self.seen

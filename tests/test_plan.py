@@ -9,8 +9,8 @@ from tenacity import stop_after_attempt, stop_after_delay, stop_never, wait_fixe
 from chatsheet_llm.classify import Failure
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.faults import FAULTS
-from chatsheet_llm.plan import LONGEST_WAIT, plan
-from chatsheet_llm.steps import SLOW, STAY, Policy, Send, worst
+from chatsheet_llm.plan import LONGEST_WAIT, PATIENCE, plan
+from chatsheet_llm.steps import SLOW, STAY, Policy, Send, Wait, worst
 
 THREE = ("litellm/chat", "azure/responses", "azure/chat")
 
@@ -616,3 +616,51 @@ def test_no_second_hop_is_asked_beside_a_slow_one_once_the_deadline_has_passed()
     clock.now += 6.0
 
     assert steps.send(SLOW) is STAY
+
+
+# --- while another call probes
+
+
+def tripped(clock: Clock, *names: str) -> Domains:
+    """Domains in which these hops have failed five times, so that one probe each is let in."""
+    domains = fresh(clock)
+    for name in names:
+        for _ in range(5):
+            domains.failed(hop(name), failure("server_error"))
+    return domains
+
+
+def test_a_call_without_another_hop_waits_a_moment_for_the_probe_of_another_call() -> None:
+    clock = Clock()
+    domains = tripped(clock, "azure/chat")
+    clock.now += 6.0
+    probe = domains.enter(hop("azure/chat"))
+    steps = plan(chain("azure/chat"), domains, policy=POLICY, deadline_at=clock.now + 60.0, clock=clock)
+    first = next(steps)
+    domains.succeeded(hop("azure/chat"), entry=probe)
+    clock.now += 0.1
+    second = next(steps)
+
+    assert isinstance(first, Wait)
+    assert isinstance(second, Send)
+
+
+def test_it_does_not_wait_for_a_probe_that_takes_long() -> None:
+    clock = Clock()
+    domains = tripped(clock, "azure/chat")
+    clock.now += 6.0
+    domains.enter(hop("azure/chat"))
+    trace = replay(chain("azure/chat"), [], clock=clock, domains=domains, deadline=60.0)
+
+    assert trace.fault == "server_error"
+    assert PATIENCE <= trace.seconds <= PATIENCE + 0.5
+
+
+def test_time_is_kept_for_a_closed_hop_that_may_be_well_again() -> None:
+    clock = Clock()
+    domains = tripped(clock, "azure/chat")
+    hops = chain("azure/chat", "other/chat")
+    trace = replay(hops, [Came("read_timeout", 60.0), OK], clock=clock, domains=domains, deadline=10.0)
+
+    assert trace.hops == ["other/chat", "azure/chat"]
+    assert trace.sends[0].timeout == 5.0
