@@ -25,7 +25,7 @@ PLAIN = Question(
 
 
 def taught(mode: Mode, fault: str, *, endpoint: str = "azure", deployment: str = "prod-7") -> Learned:
-    learned = Learned()
+    learned = Learned(expiry=1e9)
     learned.refused(endpoint, deployment, mode, fault, f"its word on {fault}")
     return learned
 
