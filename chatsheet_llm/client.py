@@ -283,6 +283,7 @@ class _Facade(Generic[_Http]):
         headers = _without_credentials({**self._custom_headers, **sdk.headers_of(options)})
         said = (call.body, list(headers.values()), options.params, self._custom_query)
         trail = Trail(found.skipped, Private(partial(_credentials, setup), said))
+        trail.late = lambda hop: core.latencies.cut(latency_key(hop.surface, stream=call.stream))
         if not found.hops:
             raise report.no_hop(call, found, trail.route(), setup.unconfigured, setup.registry)
         settings = setup.settings

@@ -55,7 +55,24 @@ def _date(value: str) -> datetime | None:
 
 def hint_in_text(text: str | None) -> float | None:
     """Return the seconds that a message names in words, or None; the last resort where no header says it."""
-    match = re.search(r"(?:retry after|try again in) (\d+(?:\.\d+)?) ?(ms|seconds?|s)?", text or "", re.IGNORECASE)
-    if match is None:
+    found = _IN_WORDS.search(text or "")
+    if found is None:
         return None
-    return float(match[1]) * (0.001 if match[2] == "ms" else 1.0)
+    parts = [(float(number), unit.lower()) for number, unit in _PART.findall(found[1])]
+    return sum(number * _UNITS[unit] for number, unit in parts)
+
+
+_UNITS = {
+    "": 1.0,
+    "ms": 0.001,
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hour", "hours"), 3600.0),
+    **dict.fromkeys(("d", "day", "days"), 86400.0),
+}
+_UNIT = "|".join(sorted(filter(None, _UNITS), key=len, reverse=True))
+_PART = re.compile(rf"(\d+(?:\.\d+)?) ?({_UNIT}|)(?![a-z])", re.IGNORECASE)
+_IN_WORDS = re.compile(
+    rf"(?:retry after|retry in|try again in) ((?:\d+(?:\.\d+)? ?(?:{_UNIT})(?![a-z]),? ?)+|\d+(?:\.\d+)?(?! ?[a-z]))",
+    re.IGNORECASE,
+)

@@ -117,7 +117,13 @@ class Call:
         hosted = isinstance(tools, Sequence) and any(
             isinstance(tool, Mapping) and tool.get("type") in _ACTING for tool in tools
         )
-        return hosted or bool(body.get("background")) or bool(body.get("conversation")) or self.path not in RESTARTABLE
+        return (
+            hosted
+            or bool(body.get("background"))
+            or bool(body.get("conversation"))
+            or bool(body.get("prompt"))
+            or self.path not in RESTARTABLE
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def plan(
             heard = yield call.send(hop, left)
             if isinstance(heard, Slow):
                 beside = call.beside(hop)
-                heard = yield STAY if beside is None else call.send(beside, deadline_at - clock())
+                heard = yield STAY if beside is None else call.send(beside, deadline_at - clock(), hop)
         except Failed as failed:
             failure = failed.failure
             hop = call.lost(hop, beside, failed)
@@ -134,13 +134,18 @@ class _Plan:
     def __post_init__(self) -> None:
         self.started = self.clock()
 
-    def send(self, hop: Hop, left: float) -> Send:
-        """Return the next send.  While another origin could still answer, a hop gets half of the time that is left."""
+    def send(self, hop: Hop, left: float, slow: Hop | None = None) -> Send:
+        """Return the next send.  While another origin could still answer, a hop gets half of the time that is left.
+
+        One beside a ``slow`` hop does not share with that.
+        """
         seen = self.seen
         seen.sends += 1
         seen.on_hop[hop.name] += 1
         others = any(
-            other.origin != hop.origin and other.origin not in seen.origins and self._may_answer(other)
+            other.origin not in (hop.origin, slow.origin if slow is not None else "")
+            and other.origin not in seen.origins
+            and self._may_answer(other)
             for other in self.hops
         )
         share = left / 2 if others else left
@@ -170,7 +175,8 @@ class _Plan:
         seen.hedged = True
         others = [other for other in self.hops if other.origin != hop.origin and self._fresh(other)]
         late = self.clock() >= self.deadline_at
-        if late or not others or self.policy.stop(self._retry_state(slow)) or not self._pays(hop, slow):
+        # What it costs is not given back: an answer is no sign that asking twice was right.
+        if late or not others or self.policy.stop(self._retry_state(slow)) or not self.domains.pay(hop, slow):
             return None
         for other in others:
             if self.domains.permits(other) and self._enter(other):

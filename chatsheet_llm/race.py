@@ -51,6 +51,7 @@ class _Race(Generic[_T]):
         self._trail = trail
         self.sides: list[_Side[_T]] = [_Side(first, trail.beside())]
         self._lost: _Side[_T] | None = None
+        self._joined = False
 
     def second(self, steps: RacedSteps) -> _Side[_T] | None:
         """Ask the plan for a hop to ask beside the first."""
@@ -72,9 +73,12 @@ class _Race(Generic[_T]):
             raise side.error
         if side.failed is None:
             self._join(side)
-            before = self._lost.failed.failure if self._lost is not None and self._lost.failed is not None else None
-            return side.answer, Answered(side.step.hop, before)  # type: ignore[return-value]
-        if running and not ends(side.failed.failure):
+            told = Answered(side.step.hop)
+            if self._lost is not None and self._lost.failed is not None:
+                told = Answered(side.step.hop, self._lost.failed.failure, self._lost.step.hop)
+            return side.answer, told  # type: ignore[return-value]
+        # What the second refuses, the first may be answering already.
+        if running and not (side is self.sides[0] and ends(side.failed.failure)):
             self._lost = side
             return None
         if self._lost is not None and self._lost.failed is not None:
@@ -86,7 +90,13 @@ class _Race(Generic[_T]):
         """Return the sides beside this one."""
         return [other for other in self.sides if other is not side]
 
+    def stopped(self) -> None:
+        """Hear that nobody waits for either side any more."""
+        if not self._joined:
+            self._join(None)
+
     def _join(self, winner: _Side[_T] | None) -> None:
+        self._joined = True
         for side in self.sides:
             if side is not winner:
                 if side.failed is None:
@@ -107,6 +117,7 @@ def race(
     ended: queue.SimpleQueue[_Side[_T]] = queue.SimpleQueue()
     cuts: dict[int, Cut] = {}
     done = threading.Event()
+    lock = threading.Lock()
 
     def start(side: _Side[_T]) -> None:
         cut = cuts[side.step.number] = Cut()
@@ -118,12 +129,13 @@ def race(
                     outcome = send(side.step, side.trail)
             except BaseException as error:  # noqa: BLE001  told to the thread that waits
                 outcome = error
-            if done.is_set():
-                if not isinstance(outcome, BaseException):
-                    close(outcome)
-                return
-            side.heard(outcome)
-            ended.put(side)
+            with lock:
+                if not done.is_set():
+                    side.heard(outcome)
+                    ended.put(side)
+                    return
+            if not isinstance(outcome, BaseException):
+                close(outcome)
 
         context = contextvars.copy_context()
         threading.Thread(target=context.run, args=(work,), name=f"race {side.step.hop.name}", daemon=True).start()
@@ -145,7 +157,9 @@ def race(
                 return over
             side = ended.get()
     finally:
-        done.set()
+        with lock:
+            done.set()
+        running.stopped()
         for other in running.others(winner):
             cuts[other.step.number].cut()
             if other.answer is not None:
@@ -187,6 +201,7 @@ async def arace(
                     winner = side
                     return over
     finally:
+        running.stopped()
         for task in tasks:
             task.cancel()
         for task in tasks:

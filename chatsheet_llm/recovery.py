@@ -69,7 +69,12 @@ class Restarts:
         self.trail.broke(broke.failure)
         self._from = self.trail.route().attempts[-1].hop
         failure = replace(self.trail.discreet(broke.failure), send_state="ambiguous")
-        return self.steps(Failed(failure, None if self._heard is None else self._heard.hop))
+        heard = self._heard
+        if heard is None:
+            return self.steps(Failed(failure))
+        # What the other hop of a race had done by then counts too.
+        before = (heard.other, heard.failed) if heard.other is not None and heard.failed is not None else None
+        return self.steps(Failed(failure, heard.hop, before))
 
     def told(self, broke: Broke) -> bytes:
         """Return the notice of the restart whose first content has just come."""

@@ -65,11 +65,12 @@ STAY = Wait(0.0, "no other hop is asked beside the one that is slow")
 @dataclass(frozen=True, slots=True)
 class Answered:
     """Sent into the plan: of two hops that were asked side by side this one answered; ``failed`` is what the other did,
-    where it had failed before.
+    where it had failed before, and ``other`` which hop that is.
     """
 
     hop: Hop
     failed: Failure | None = None
+    other: Hop | None = None
 
 
 class Failed(Exception):

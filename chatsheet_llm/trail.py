@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from chatsheet_llm.classify import Failure
+from chatsheet_llm.hops import Hop
 from chatsheet_llm.redact import Private
 from chatsheet_llm.route import Attempt, Loss, Route, SendState, Skip
 from chatsheet_llm.steps import GaveUp, Send, Wait
@@ -35,6 +36,8 @@ class Trail:
         self._at = self._begun
         self._retry_at: datetime | None = None
         self._seconds: float | None = None
+        self.late: Callable[[Hop], None] = lambda hop: None  # noqa: ARG005
+        """Told of a hop that was cut off."""
         self.losses: list[Sequence[Loss]] = []
         """What the answer lost, in parts; a stream's part grows while it runs."""
 
@@ -43,6 +46,7 @@ class Trail:
         made = Trail(private=self._private)
         made._begun, made._at = self._begun, time.monotonic()
         made._waited, self._waited = self._waited, 0.0
+        made.late = self.late
         return made
 
     def join(self, side: Trail) -> None:
@@ -94,6 +98,7 @@ class Trail:
     def cancelled(self, step: Send) -> None:
         """Hear that nobody waits for this attempt any more: another hop was quicker."""
         self._add(step, "cancelled", "ambiguous", status=None, request_id=None, reason="another hop was quicker")
+        self.late(step.hop)
 
     def discreet(self, failure: Failure) -> Failure:
         """Return the failure without what the provider quoted of the call: its credentials, and its prompts."""

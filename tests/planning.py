@@ -155,7 +155,7 @@ def replay(
                 if isinstance(beside, Send):
                     came = came_of(beside)
                     raced.append((min(came.seconds, beside.timeout), beside, came))
-            failed, heard = _raced(sorted(raced, key=lambda run: run[0]), clock)
+            failed, heard = _raced(sorted(raced, key=lambda run: run[0]), step, clock)
     except StopIteration:
         pass
     except GaveUp as gave_up:
@@ -164,15 +164,20 @@ def replay(
     return trace
 
 
-def _raced(runs: Sequence[tuple[float, Send, Came]], clock: Clock) -> tuple[Failed | None, Answered | None]:
-    """Let one or two sends come to their end, the first one first; return what to tell the plan."""
+def _raced(
+    runs: Sequence[tuple[float, Send, Came]], first: Send, clock: Clock
+) -> tuple[Failed | None, Answered | None]:
+    """Let one or two sends come to their end, the quicker one first; return what to tell the plan.
+
+    ``first`` is the one that was sent first: what it refuses ends the call.
+    """
     begun, before = clock.now, None
     for seconds, step, came in runs:
         clock.now = begun + seconds
         if came.outcome == OK:
-            return None, Answered(step.hop, before[1] if before is not None else None)
+            return None, Answered(step.hop) if before is None else Answered(step.hop, before[1], before[0])
         why = came.outcome if isinstance(came.outcome, Failure) else failure(came.outcome)
-        if ends(why) or step is runs[-1][1]:
+        if (step is first and ends(why)) or step is runs[-1][1]:
             return Failed(why, step.hop, before), None
         before = (step.hop, why)
     raise AssertionError("nothing was sent")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 from planning import OK, Came, Clock, Trace, chain, failure, fresh, hop, replay
 from tenacity import stop_after_attempt
 
+from chatsheet_llm.budget import COST_TRANSIENT, REWARD
 from chatsheet_llm.latency import ENOUGH, Latencies
 from chatsheet_llm.steps import Policy
 
@@ -54,14 +56,36 @@ def test_where_both_were_refused_the_next_hop_is_asked() -> None:
     assert trace.hops == ["azure/chat", "other/chat", "third/chat"]
 
 
-@pytest.mark.parametrize("fault", ["content_filter", "invalid_request", "gateway_policy"])
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_refusal_of_one_ends_the_call_though_the_other_would_answer(fault: str, which: int) -> None:
-    script = [Came(OK, 9.0), Came(OK, 9.0)]
-    script[which] = Came(fault, 3.0)
-    trace = raced(*script)
+REFUSALS = pytest.mark.parametrize("fault", ["content_filter", "invalid_request", "gateway_policy"])
 
-    assert trace.fault == fault
+
+@REFUSALS
+def test_what_the_first_hop_refuses_ends_the_call_though_the_other_would_answer(fault: str) -> None:
+    trace = raced(Came(fault, 3.0), Came(OK, 9.0))
+
+    assert (trace.fault, trace.seconds) == (fault, 3.0)
+
+
+@REFUSALS
+def test_what_the_second_refuses_the_first_may_be_answering_already(fault: str) -> None:
+    trace = raced(Came(OK, 9.0), Came(fault, 1.0))
+
+    assert (trace.gave_up, trace.seconds) == (None, 9.0)
+
+
+@REFUSALS
+def test_after_a_refusal_of_the_second_no_third_hop_is_asked(fault: str) -> None:
+    hops = chain("azure/chat", "other/chat", "third/chat")
+    trace = replay(hops, [Came("auth", 9.0), Came(fault, 1.0)], hedge=AFTER)
+
+    assert (trace.hops, trace.fault) == (["azure/chat", "other/chat"], fault)
+
+
+def test_the_second_has_all_the_time_that_is_left() -> None:
+    trace = raced(Came("read_timeout", 60.0), Came(OK, 7.0), deadline=10.0)
+
+    assert trace.gave_up is None
+    assert [send.timeout for send in trace.sends] == [5.0, 8.0]
 
 
 def test_what_may_have_side_effects_is_never_raced() -> None:
@@ -89,19 +113,35 @@ def test_the_second_send_counts_among_all_sends_of_the_call() -> None:
     assert trace.hops == ["azure/chat"]
 
 
-def test_a_race_costs_what_a_resend_costs_and_winning_it_refunds_that() -> None:
+def test_a_race_costs_what_a_resend_costs_whoever_wins_it() -> None:
     clock = Clock()
     domains = fresh(clock)
-    origin = hop("azure/chat").origin
-    before = domains.bucket(origin).tokens
-    raced(Came(OK, 9.0), Came(OK, 20.0), clock=clock, domains=domains)
-    won = domains.bucket(origin).tokens
-    while domains.bucket(origin).pay(14.0):
+    bucket = domains.bucket(hop("azure/chat").origin)
+    bucket.pay(100.0)
+    before = bucket.tokens
+    raced(Came(OK, 3.0), Came(OK, 20.0), clock=clock, domains=domains)
+    after = bucket.tokens
+    while bucket.pay(14.0):
         pass
     spent = raced(Came(OK, 9.0), clock=clock, domains=domains)
 
-    assert won == before
+    assert before - after == pytest.approx(COST_TRANSIENT - REWARD, abs=1.0)
     assert spent.hops == ["azure/chat"]
+
+
+def test_hops_that_were_cut_off_do_not_make_the_others_look_late() -> None:
+    chance, seen = random.Random(7), Latencies()
+    hedged = 0
+    for _ in range(4000):
+        seconds = chance.lognormvariate(0.0, 0.5)
+        late = seen.late("p95", "a")
+        if late is not None and seconds > late:
+            hedged += 1
+            seen.cut("a")
+        else:
+            seen.took("a", seconds)
+
+    assert 4000 * 0.01 < hedged < 4000 * 0.1
 
 
 def test_a_closed_hop_is_not_asked_beside_a_slow_one() -> None:

@@ -105,3 +105,19 @@ def test_no_header_can_raise_or_give_a_wait_that_is_none(value: str, ms: str, da
 )
 def test_a_message_is_the_last_resort(text: str | None, seconds: float | None) -> None:
     assert hint_in_text(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Please try again in 6m0s.", 360.0),
+        ("Please try again in 1h12m30.5s.", 4350.5),
+        ("retry after 2 minutes", 120.0),
+        ("Please retry after 1 day.", 86400.0),
+        ("Please retry in 30s", 30.0),
+        ("try again in 500ms", 0.5),
+        ("try again in 3 bananas", None),
+    ],
+)
+def test_a_time_in_words_is_read_with_its_units(text: str, seconds: float | None) -> None:
+    assert hint_in_text(text) == seconds
