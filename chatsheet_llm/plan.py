@@ -58,6 +58,8 @@ class _Seen:
     refused: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
     unmade: list[Left] = field(default_factory=list)
+    limited: list[Hop] = field(default_factory=list)
+    """Hops that have refused because of a limit, and nothing else was found wrong with."""
 
 
 def plan(
@@ -147,7 +149,7 @@ class _Plan:
             and other.origin not in seen.origins
             and self._may_answer(other)
             for other in self.hops
-        )
+        ) or any(self.domains.reopens_at(other) < self.deadline_at for other in self._limited() if other is not hop)
         share = left / 2 if others else left
         # A caller who says how long an attempt may take gets that, also where it leaves no time for another hop.
         seconds = min(self.attempt, left) if math.isfinite(self.attempt) else share
@@ -218,6 +220,13 @@ class _Plan:
     def _leave(self, hop: Hop, failure: Failure) -> None:
         """Ask nothing more of what failed so."""
         self.seen.surfaces.add(hop.surface)
+        reach: dict[str, Callable[[Hop], str]] = {"origin": lambda each: each.origin, "proxy": lambda each: each.proxy}
+        place = reach.get("origin" if failure.row.move == "proxy" and not hop.proxy else failure.row.move)
+        self.seen.limited = [
+            other
+            for other in self.seen.limited
+            if other.surface != hop.surface and (place is None or place(other) != place(hop))
+        ]
         if failure.row.move == "origin" or (failure.row.move == "proxy" and not hop.proxy):
             self.seen.origins.add(hop.origin)
         elif failure.row.move == "proxy":
@@ -253,13 +262,12 @@ class _Plan:
         if row.move == "none":
             return self._in_spite_of(hop, failure)
 
-        retries = self.policy.max_retries
-        again = seen.on_hop[hop.name] <= (retries if self.policy.insists else min(retries, hop.max_attempts - 1))
-        if failure.headers.get("x-should-retry") == "false":
-            again = False
+        again = self._again(hop) and failure.headers.get("x-should-retry") != "false"
         if row.same == "once" and again and (yield from self._once_more(hop, failure, state)):
             return hop
         self._leave(hop, failure)
+        if row.same == "hint" and again:
+            seen.limited.append(hop)
         others = [other for other in self.hops if self._fresh(other)]
         if others and (not seen.moved or self._pays(hop, failure)):
             seen.moved = True
@@ -275,6 +283,9 @@ class _Plan:
             if pause:
                 yield from self._sleep(pause, row.sentence)
             waiting.append(hop)
+        elif row.same != "hint" and self._limited() and self._pays(hop, failure):
+            # They refused before they began, and may take it by now.
+            waiting += self._limited()
         return (yield from self._wait_for(waiting))
 
     def instead(self, hop: Hop) -> Hop:
@@ -286,6 +297,17 @@ class _Plan:
         if found is None:
             raise self.gave_up()
         return found
+
+    def _again(self, hop: Hop) -> bool:
+        """Whether a hop that has been asked may be asked again."""
+        retries = self.policy.max_retries
+        most = retries if self.policy.insists else min(retries, hop.max_attempts - 1)
+        return self.seen.on_hop[hop.name] <= most
+
+    def _limited(self) -> list[Hop]:
+        """Return the hops that have refused because of a limit and may be asked once more."""
+        seen = self.seen
+        return [hop for hop in seen.limited if self._again(hop) and seen.refused.issubset(hop.answers_after)]
 
     def _once_more(self, hop: Hop, failure: Failure, state: RetryCallState) -> Generator[Wait, None, bool]:
         """Wait for the same hop to be asked again; False where that may not be."""

@@ -191,6 +191,8 @@ class _Spent:
     places: set[str] = field(default_factory=set)
     """Failure domains."""
     refused: set[str] = field(default_factory=set)
+    limited: list[Hop] = field(default_factory=list)
+    """Hops that have refused because of a limit, and nothing else was found wrong with."""
 
     def has(self, hop: Hop) -> bool:
         """Whether the call may not turn to this hop."""
@@ -207,11 +209,16 @@ class _Spent:
                 yield f"{hop.name} was asked again after {why.fault}"
             if row.same == "once":
                 return
-        self.places.add(hop.surface)
-        self.places.update(key for reach, key in domains_of(hop) if reach == reached(row.move, hop))
+        spent = {hop.surface, *(key for reach, key in domains_of(hop) if reach == reached(row.move, hop))}
+        self.places |= spent
+        self.limited = [each for each in self.limited if spent.isdisjoint(key for _, key in domains_of(each))]
+        if row.same == "hint" and why.headers.get("x-should-retry") != "false":
+            self.limited.append(hop)
         if row.move == "none":
             self.refused.add(why.fault)
-        if to is not None and hop != to and self.has(to):
+        # A limit is over some time; that it was reached is no reason to leave a hop alone for good.
+        limited = to in self.limited and self.refused.issubset(to.answers_after if to is not None else ())
+        if to is not None and hop != to and self.has(to) and not limited:
             yield f"{to.name} was asked after {why.fault} of {hop.name}"
 
 

@@ -664,3 +664,27 @@ def test_time_is_kept_for_a_closed_hop_that_may_be_well_again() -> None:
 
     assert trace.hops == ["other/chat", "azure/chat"]
     assert trace.sends[0].timeout == 5.0
+
+
+# --- a limit that is over by the time that another hop has failed
+
+
+def test_a_hop_that_refused_for_a_limit_is_asked_once_more_after_another_failed() -> None:
+    trace = replay(chain("azure/chat", "other/chat"), ["rate", Came("read_timeout", 60.0), OK], deadline=10.0)
+
+    assert trace.hops == ["azure/chat", "other/chat", "azure/chat"]
+    assert trace.sends[1].timeout == 5.0
+    assert trace.gave_up is None
+
+
+def test_it_is_not_asked_again_where_something_else_was_wrong_at_its_place() -> None:
+    trace = replay(chain("azure/responses", "other/chat", "azure/chat"), ["rate", "auth"], deadline=0.5)
+
+    assert trace.hops == ["azure/responses", "other/chat"]
+
+
+def test_it_is_not_asked_more_often_than_a_hop_may_be() -> None:
+    trace = replay(chain("azure/chat", "other/chat"), ["rate", "auth", "rate"], deadline=60.0)
+
+    assert trace.hops == ["azure/chat", "other/chat", "azure/chat"]
+    assert trace.gave_up is not None
