@@ -165,8 +165,12 @@ class _Plan:
         )
 
     def _may_answer(self, hop: Hop) -> bool:
-        """Whether a hop is open, or closed but to be probed where nothing else is left."""
-        return self.domains.permits(hop) or not (self.seen.probed or self.domains.waits(hop))
+        """Whether a hop is open, or may be well again and is to be probed where nothing else is left."""
+        if self.domains.permits(hop):
+            return True
+        why = self.domains.why(hop)
+        wired_wrong = why is not None and why.row.kind == "config"
+        return not (wired_wrong or self.seen.probed or self.domains.waits(hop))
 
     def beside(self, hop: Hop) -> Hop | None:
         """Return another origin's hop to ask beside a slow one, its right to send taken; None where that may not be.

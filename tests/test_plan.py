@@ -688,3 +688,12 @@ def test_it_is_not_asked_more_often_than_a_hop_may_be() -> None:
 
     assert trace.hops == ["azure/chat", "other/chat", "azure/chat"]
     assert trace.gave_up is not None
+
+
+def test_no_time_is_kept_for_a_hop_that_is_wired_wrong() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    domains.failed(hop("azure/chat"), failure("forbidden", status=403))
+    trace = replay(chain("azure/chat", "other/chat"), [OK], clock=clock, domains=domains, deadline=10.0)
+
+    assert [send.timeout for send in trace.sends] == [10.0]
