@@ -90,6 +90,7 @@ class Domains:
         self._buckets: dict[str, Bucket] = {}
         self._ceilings: dict[str, Ceiling] = {}
         self._why: dict[str, Failure] = {}
+        self._named: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def breaker(self, key: str) -> Breaker:
@@ -108,7 +109,7 @@ class Domains:
             for key in [key for key, breaker in self._breakers.items() if breaker.state == "closed"]:
                 del self._breakers[key]
                 self._buckets.pop(key, None)
-                self._why.pop(key, None)
+                self._excused(key)
                 if key in self._ceilings and not self._ceilings[key].sends:
                     del self._ceilings[key]
 
@@ -180,6 +181,10 @@ class Domains:
         """Monotonic time at which the hop will take a probe."""
         return max(self.breaker(key).opened_until for _, key in domains_of(hop))
 
+    def named_at(self, hop: Located) -> float:
+        """Monotonic time at which its server would take calls again, as far as it said; a probe may come before."""
+        return max(self._named.get(key, 0.0) for _, key in domains_of(hop))
+
     def throttled(self, hop: Located) -> bool:
         """Whether the hop is closed only because its server wants no calls until a time: for that, a call may wait."""
         shut = self._shut(hop)
@@ -239,6 +244,8 @@ class Domains:
             if reach == condemned and not failure.taught:
                 # Without what was said: another call would show it.
                 self._why[key] = replace(failure, message=None, body=None, headers={})
+                if hint is not None:
+                    self._named[key] = self.clock() + hint
                 ticket = entry.tickets.get(key, 0) if entry is not None else 0
                 if self.breaker(key).failed(ticket, open_for=open_for, throttled=throttled):
                     self.shared.opened(key)
@@ -262,7 +269,12 @@ class Domains:
             self.shared.closed(key)
             self.shared.probe_over(key)
         if not breaker.tripped:
-            self._why.pop(key, None)
+            self._excused(key)
+
+    def _excused(self, key: str) -> None:
+        """Forget why a domain was closed, and what its server said of it."""
+        self._why.pop(key, None)
+        self._named.pop(key, None)
 
     def _left(self, key: str, entry: Entry | None) -> None:
         if entry is not None and self.breaker(key).leave(entry.tickets.get(key, 0)):
@@ -279,7 +291,7 @@ class Domains:
         for key in keys:
             tripped = self.breaker(key).tripped
             self.breaker(key).closed_elsewhere()
-            self._why.pop(key, None)
+            self._excused(key)
             if tripped:
                 self.shared.closed(key)
 
@@ -292,7 +304,7 @@ class Domains:
     def closed_elsewhere(self, key: str) -> None:
         """Hear that a probe of another process was answered."""
         self.breaker(key).closed_elsewhere()
-        self._why.pop(key, None)
+        self._excused(key)
 
     def fault(self, key: str) -> str | None:
         """Return the name of the domain's last fault, or None."""

@@ -13,31 +13,29 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Return the server's wait hint in seconds, or None when it gave no usable one.
 
     Reads ``retry-after-ms``, ``retry-after`` (seconds or HTTP date) and LiteLLM's ``llm_provider-`` copies, each on its
-    own: a bad one never hides a good one, and of several the longest counts.  Negative, infinite and NaN values are
-    ignored; a date in the past is 0.  A date is read against the reply's own ``date`` header where it has one, so that
-    a skewed clock does not matter.
+    own: a bad one never hides a good one, and of several the longest counts, also where one header was sent twice.
+    Whatever is no plain decimal number is ignored; a date in the past is 0.  A date is read against the reply's own
+    ``date`` header where it has one, so that a skewed clock does not matter.
     """
     lower = {name.lower(): value for name, value in headers.items()}
     hints: list[float] = []
     for prefix in ("", "llm_provider-"):
         for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
             value = lower.get(prefix + name, "")
-            seconds = _number(value)
-            if seconds is not None:
-                hints.append(seconds * unit)
-            elif (until := _until(value, lower.get("date"), now)) is not None:
-                hints.append(until)
+            # No date has a comma within but the one behind its weekday, which tells nothing.
+            for part in value.split(","):
+                seconds = _number(part)
+                if seconds is not None:
+                    hints.append(seconds * unit)
+                elif (until := _until(part, lower.get("date"), now)) is not None:
+                    hints.append(until)
     return max(hints, default=None)
 
 
 def _number(value: str) -> float | None:
-    numbers = []
-    for part in value.split(","):
-        try:
-            numbers.append(float(part))
-        except ValueError:
-            continue
-    return max((number for number in numbers if math.isfinite(number) and number >= 0), default=None)
+    # Python's own float takes more: signs, underscores, exponents, the digits of other scripts.
+    seconds = float(value) if _DECIMAL.fullmatch(value) else math.inf
+    return seconds if math.isfinite(seconds) else None
 
 
 def _until(value: str, date: str | None, now: datetime) -> float | None:
@@ -62,6 +60,8 @@ def hint_in_text(text: str | None) -> float | None:
     return sum(number * _UNITS[unit] for number, unit in parts)
 
 
+_DECIMAL = re.compile(r"\s*(?:\d+\.?\d*|\.\d+)\s*", re.ASCII)
+"""A number as a header writes it."""
 _UNITS = {
     "": 1.0,
     "ms": 0.001,

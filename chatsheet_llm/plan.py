@@ -347,9 +347,10 @@ class _Plan:
 
     def gave_up(self) -> GaveUp:
         """Return the end of the call, with why the hops that were not tried are closed."""
+        now = self.clock()
         tried = {name for name in self.seen.on_hop if self.seen.on_hop[name]}
         closed = [
-            (hop, why, max(0.0, self.domains.reopens_at(hop) - self.clock()))
+            (hop, why, max(0.0, self.domains.reopens_at(hop) - now, self.domains.named_at(hop) - now))
             for hop in self.hops
             if hop.name not in tried and not self.domains.permits(hop) and (why := self.domains.why(hop)) is not None
         ]

@@ -24,6 +24,10 @@ _ID = re.compile(r"[\w.:-]{1,80}", re.ASCII)
 """What an id of a request looks like; anything else may be a text that repeats the request."""
 
 
+def _in(seconds: float) -> datetime:
+    return datetime.now(timezone.utc) + timedelta(seconds=min(seconds, 10**8))
+
+
 class Trail:
     """Writes down the attempts of one call while it runs.  ``private`` is what it may not repeat of the call."""
 
@@ -57,7 +61,7 @@ class Trail:
         if side._seconds is not None:
             self._seconds, self._retry_at = side._seconds, None
         elif side._retry_at is not None:
-            self._retry_at = side._retry_at if self._retry_at is None else min(side._retry_at, self._retry_at)
+            self._retry_from(side._retry_at)
 
     def begin(self, step: Send | Wait) -> None:
         """Hear of the next step."""
@@ -83,7 +87,7 @@ class Trail:
         # Not the provider's own message: it may quote the prompt.
         log.log(level, "hop %s failed: %s (%s)", step.hop.name, failure.row.sentence, failure.status or failure.fault)
         if failure.retry_after is not None:
-            self._retry_in(failure.retry_after)
+            self._retry_from(_in(failure.retry_after))
         self._add(
             step,
             failure.fault,
@@ -127,9 +131,11 @@ class Trail:
         """Hear that the call ended: which hops were left alone, and which other form of a hop could not be had."""
         self._skipped += [skip for skip, _ in end.unmade]
         for hop, why, seconds in end.closed:
+            at = _in(seconds)
             if why.row.kind in ("rate", "overload"):
-                self._retry_in(seconds)
-            self._skipped.append(Skip(hop.name, "closed", f"closed after earlier failures: {why.row.sentence}"))
+                self._retry_from(at)
+            until = f"until {at:%Y-%m-%d %H:%M:%S} UTC " if seconds else ""
+            self._skipped.append(Skip(hop.name, "closed", f"closed {until}after earlier failures: {why.row.sentence}"))
 
     def route(self) -> Route:
         """Return what happened so far."""
@@ -137,8 +143,7 @@ class Trail:
         seconds = self._now() if self._seconds is None else self._seconds
         return Route(tuple(self._attempts), tuple(self._skipped), losses, seconds, self._retry_at)
 
-    def _retry_in(self, seconds: float) -> None:
-        at = datetime.now(timezone.utc) + timedelta(seconds=min(seconds, 10**8))
+    def _retry_from(self, at: datetime) -> None:
         self._retry_at = at if self._retry_at is None else min(at, self._retry_at)
 
     def _now(self) -> float:

@@ -231,7 +231,12 @@ def clean_stream_recovery(value: object) -> str:
 def clean_hedge_after(value: object) -> float | Literal["p95"] | None:
     """Return after how many seconds of silence a second hop is asked; ``p95`` for what the last answers took."""
     text = clean_text(value) if isinstance(value, str) else value
-    return None if text is None else "p95" if text == "p95" else clean_seconds(text)
+    if text is None or text == "p95":
+        return text
+    try:
+        return clean_seconds(text)
+    except ValueError as problem:
+        raise ValueError(f"{problem}, or p95") from None
 
 
 def parse_flag(text: str) -> bool:

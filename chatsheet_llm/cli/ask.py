@@ -27,8 +27,7 @@ def ask(prompt: str | None, wishes: Wishes, *, stream: bool, as_json: bool, rout
             if stream and not as_json:
                 try:
                     with wishes.streamed(client, model, messages) as chunks:
-                        for chunk in chunks:
-                            show.say(console, reading.take(chunk))
+                        show.stream(console, reading, chunks)
                         way = route_of(chunks)
                 finally:
                     # What follows on stderr, an error too, begins on a line of its own.

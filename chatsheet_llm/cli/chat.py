@@ -111,8 +111,7 @@ class Talk:
         try:
             with self.wishes.streamed(self.client, self.model, asked) as chunks:
                 self.route = route_of(chunks)
-                for chunk in chunks:
-                    show.say(console, reading.take(chunk))
+                show.stream(console, reading, chunks)
                 self.route = route_of(chunks)
         except ChatsheetError as error:
             broken, self.route, self.failed = error, error.route, True

@@ -10,6 +10,7 @@ import typer
 from chatsheet_llm.cli import show
 from chatsheet_llm.cli.report import FAILED, UsageError, reported
 from chatsheet_llm.cli.wishes import Wishes, request_from, tools_from
+from chatsheet_llm.hops import MODEL
 
 if TYPE_CHECKING:
     from chatsheet_llm.hops import Dispatch
@@ -100,6 +101,10 @@ def _print(model: str, found: Dispatch) -> None:
             for number, hop in enumerate(found.hops, 1)
         ]
         console.print(show.table("", "hop", "mode", "model sent", "rule", rows=rows))
+    elif {skip.rule for skip in found.skipped} == {MODEL}:
+        # Whatever the hop, it is the name that is wrong.
+        show.line(console, f"{model}: {found.skipped[0].reason}", "red")
+        return
     else:
         show.line(console, f"{model}: no hop of the chain can serve this", "red")
     if found.skipped:

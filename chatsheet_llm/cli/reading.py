@@ -48,6 +48,11 @@ class Reading:
                 made += self._said(choice.delta.content, choice.delta.refusal)
         return made
 
+    def anew(self) -> None:
+        """Forget what was read: the answer begins again, from another hop."""
+        self.pieces.clear()
+        self.refused, self.finish_reason = False, None
+
     def take_whole(self, completion: ChatCompletion) -> str:
         """Take an answer that was not streamed and return its text."""
         made = ""

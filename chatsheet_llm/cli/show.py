@@ -17,6 +17,9 @@ from rich.text import Text
 from typing_extensions import override
 
 if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletionChunk
+
+    from chatsheet_llm.cli.reading import Reading
     from chatsheet_llm.route import Attempt, Route
 
 _VISIBLE: dict[int, str | None] = {
@@ -56,6 +59,19 @@ def say(console: Console, text: str) -> None:
         # Past rich's own buffer: after a Ctrl-C in the middle of a print it would say the piece a second time.
         console.file.write(visible(text) if console.file.isatty() else text)
         console.file.flush()
+
+
+def stream(console: Console, reading: Reading, chunks: Iterable[ChatCompletionChunk]) -> None:
+    """Print an answer as it comes.  One that begins anew does so on a line of its own, with a note on stderr."""
+    from chatsheet_llm.restart import restart_of
+
+    for chunk in chunks:
+        restart = restart_of(chunk)
+        if restart is not None:
+            end(console, reading.text)
+            note(f"{restart.broke} broke ({restart.reason}); {restart.hop} answers anew, forget the text above")
+            reading.anew()
+        say(console, reading.take(chunk))
 
 
 def end(console: Console, text: str) -> None:
