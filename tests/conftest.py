@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from client_cases import quick_sandbox
+from fault_server import Certificates
+from parrot import Parrot
 
 from chatsheet_llm.sandbox import Sandbox
 
@@ -48,6 +51,26 @@ def box(running: Sandbox) -> Iterator[Sandbox]:
     running.forget()
     yield running
     running.clear()
+
+
+@pytest.fixture
+def parrot(box: Sandbox) -> Iterator[Parrot]:
+    """Needs the box's surroundings: without certificates a client is made in no time."""
+    with Parrot() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl program; install OpenSSL to run the tests with TLS")
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def no_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # To load the system's takes longer than a call.
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m is applied

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,22 +23,9 @@ DEADLINE = 0.4
 LATE = 0.25
 """Seconds that a call may end after its deadline."""
 
+pytestmark = pytest.mark.usefixtures("no_certificates")
 both = pytest.mark.parametrize("kind", KINDS)
 many_addresses = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="loopback has one address here")
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    try:
-        return Certificates(tmp_path_factory.mktemp("certificates"))
-    except RuntimeError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(autouse=True)
-def no_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    # To load the system's takes longer than a call.
-    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
 
 
 @pytest.fixture(scope="module", autouse=True)

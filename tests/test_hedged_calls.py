@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from client_cases import hello, quick_sandbox, settings_for, text_of, way
+from client_cases import hello, settings_for, text_of, way
 
 from chatsheet_llm import (
     AsyncChatClient,
@@ -22,19 +21,6 @@ from chatsheet_llm import (
 from chatsheet_llm.sandbox import Sandbox
 
 CHAIN = ("litellm/chat", "azure/chat")
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Sandbox]:
-    with quick_sandbox() as made:
-        yield made
-
-
-@pytest.fixture
-def box(shared: Sandbox) -> Iterator[Sandbox]:
-    shared.forget()
-    yield shared
-    shared.clear()
 
 
 def called(

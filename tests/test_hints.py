@@ -41,6 +41,11 @@ FORMS: list[tuple[dict[str, str], float | None]] = [
     ({"retry-after": "-inf"}, None),
     ({"retry-after": "soon"}, None),
     ({"retry-after": "5s"}, None),
+    ({"retry-after": "-0"}, None),
+    ({"retry-after": "1_0"}, None),
+    ({"retry-after": "1e1"}, None),
+    ({"retry-after": "\u0665"}, None),
+    ({"retry-after": "9" * 400}, None),
     ({"retry-after": "Wed, 99 Foo 2026 99:99:99 GMT"}, None),
     # each on its own: a bad one never hides a good one
     ({"retry-after-ms": "-1", "retry-after": "5"}, 5.0),
@@ -58,6 +63,14 @@ FORMS: list[tuple[dict[str, str], float | None]] = [
     ({"retry-after": "nan, 5"}, 5.0),
     ({"retry-after": "soon, 5"}, 5.0),
     ({"retry-after": "5, -1"}, 5.0),
+    ({"retry-after": f"{at(30)}, {at(90)}"}, 90.0),
+    ({"retry-after": f"{at(90)}, {at(30)}"}, 90.0),
+    ({"retry-after": f"soon, {at(30)}"}, 30.0),
+    ({"retry-after": f"5, {at(30)}"}, 30.0),
+    ({"retry-after": f"{at(30)}, 60"}, 60.0),
+    # dates of older kinds
+    ({"retry-after": "Friday, 20-Nov-26 12:00:30 GMT"}, 30.0),
+    ({"retry-after": "Fri Nov 20 12:00:30 2026"}, 30.0),
     # numbers that no calendar holds
     ({"retry-after": "Thu, 99999999999999999999 Jan 2026 00:00:00 GMT"}, None),
     ({"retry-after": "Thu, 01 Jan 2026 00:00:00 +99999999999999999999"}, None),

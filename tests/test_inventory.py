@@ -96,16 +96,9 @@ class Either:
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Sandbox]:
+def running() -> Iterator[Sandbox]:
     with quick_sandbox(DEPLOYMENTS) as made:
         yield made
-
-
-@pytest.fixture
-def box(shared: Sandbox) -> Iterator[Sandbox]:
-    shared.forget()
-    yield shared
-    shared.clear()
 
 
 @pytest.fixture

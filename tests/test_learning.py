@@ -34,16 +34,9 @@ Way = tuple[str, str]
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Sandbox]:
+def running() -> Iterator[Sandbox]:
     with quick_sandbox(DEPLOYMENTS) as made:
         yield made
-
-
-@pytest.fixture
-def box(shared: Sandbox) -> Iterator[Sandbox]:
-    shared.forget()
-    yield shared
-    shared.clear()
 
 
 def twice(box: Sandbox, call: Callable[..., Any], chain: Sequence[str], **body: object) -> list[Way]:

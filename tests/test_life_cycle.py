@@ -22,14 +22,14 @@ import pytest
 from client_cases import settings_for
 from either import KINDS, Either, Kind, settings_at, well
 from fault_server import Certificates, FaultServer, Reply, parse
+from forking import forks, in_a_child, multithreaded
 
 from chatsheet_llm import AsyncChatClient, ChatClient, LocalResourceError, route_of, sdk
 from chatsheet_llm.sandbox import Sandbox
 
 CALLS = 12
 both = pytest.mark.parametrize("kind", KINDS)
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+pytestmark = multithreaded
 
 
 def asked(prompt: str) -> dict[str, Any]:
@@ -65,37 +65,6 @@ def ports(client: Any) -> list[int]:
     """The local ports of those connections."""
     streams = [connection._connection._network_stream for connection in connections(client)]
     return [stream.get_extra_info("client_addr")[1] for stream in streams]
-
-
-def in_a_child(run: Callable[[], object]) -> Callable[[], Any]:
-    """Fork, and run it in the child; what is returned gives its result, which must be JSON."""
-    mine, its = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            signal.alarm(20)
-            told = json.dumps(run())
-        except BaseException as error:
-            told = json.dumps(repr(error))
-        os.write(its, told.encode())
-        os._exit(0)
-    os.close(its)
-
-    def result() -> Any:
-        with os.fdopen(mine) as pipe:
-            told = pipe.read()
-        os.waitpid(child, 0)
-        return json.loads(told)
-
-    return result
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    try:
-        return Certificates(tmp_path_factory.mktemp("certificates"))
-    except RuntimeError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture

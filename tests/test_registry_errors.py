@@ -98,16 +98,9 @@ FIELDS = ("status_code", "code", "param", "type", "body", "message", "request_id
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Sandbox]:
+def running() -> Iterator[Sandbox]:
     with quick_sandbox(DEPLOYMENTS) as made:
         yield made
-
-
-@pytest.fixture
-def box(shared: Sandbox) -> Iterator[Sandbox]:
-    shared.forget()
-    yield shared
-    shared.clear()
 
 
 @pytest.fixture(params=[ChatClient, AsyncChatClient], ids=["sync", "async"])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
-import os
 import sys
 import threading
 import time
@@ -16,6 +14,7 @@ from typing import Any
 
 import pytest
 from client_cases import ask, hello, quick_sandbox, settings_for, text_of, way
+from forking import forks, in_a_child, multithreaded
 
 from chatsheet_llm import AsyncChatClient, ChatClient, Settings, errors, route_of, sdk
 from chatsheet_llm.models import Registry
@@ -522,49 +521,28 @@ def test_tasks_that_call_meanwhile_see_one_valid_file_or_the_other(box: Sandbox,
 # --- a process of its own
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@forks
+@multithreaded
 def test_a_child_reads_the_file_for_itself(client: ChatClient, box: Sandbox, path: Path) -> None:
+    def reread() -> list[tuple[str, str]]:
+        unread = seen(hello(client, model="fast"))
+        client.reload()
+        return [unread, seen(hello(client, model="fast"))]
+
     before = seen(hello(client, model="fast"))
     put(path, OTHER)
-    mine, its = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            unread = seen(hello(client, model="fast"))
-            client.reload()
-            told = json.dumps([unread, seen(hello(client, model="fast"))])
-        except BaseException as error:
-            told = json.dumps(repr(error))
-        os.write(its, told.encode())
-        os._exit(0)
-    os.close(its)
-    with os.fdopen(mine) as pipe:
-        childs = json.loads(pipe.read())
-    os.waitpid(child, 0)
+    childs = in_a_child(reread)()
     parents = seen(hello(client, model="fast"))
 
     assert before == parents == ("azure/chat 200", "as mini-1.")
     assert childs == [["azure/chat 200", "as mini-1."], ["azure/responses 200", "as mini-2."]]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@forks
+@multithreaded
 def test_a_child_of_a_parent_that_reloaded_goes_by_what_the_parent_read(client: ChatClient, path: Path) -> None:
     put(path, OTHER)
     client.reload()
-    mine, its = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            told = json.dumps(seen(hello(client, model="fast")))
-        except BaseException as error:
-            told = json.dumps(repr(error))
-        os.write(its, told.encode())
-        os._exit(0)
-    os.close(its)
-    with os.fdopen(mine) as pipe:
-        childs = json.loads(pipe.read())
-    os.waitpid(child, 0)
+    childs = in_a_child(lambda: seen(hello(client, model="fast")))()
 
     assert childs == ["azure/responses 200", "as mini-2."]

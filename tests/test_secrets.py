@@ -45,13 +45,6 @@ def running() -> Iterator[Sandbox]:
         yield box
 
 
-@pytest.fixture
-def parrot(box: Sandbox) -> Iterator[Parrot]:
-    """Needs the box's surroundings: without certificates a client is made in no time."""
-    with Parrot() as made:
-        yield made
-
-
 # --- the search itself
 
 

@@ -34,12 +34,6 @@ def running() -> Iterator[Sandbox]:
         yield box
 
 
-@pytest.fixture
-def parrot(box: Sandbox) -> Iterator[Parrot]:
-    with Parrot() as made:
-        yield made
-
-
 # --- what nobody foresaw
 
 

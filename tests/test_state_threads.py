@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from forking import forks, in_a_child, multithreaded
 from planning import failure, hop
 from shared_memory import Memory, MemoryStore
 
@@ -218,29 +217,20 @@ def test_a_client_takes_a_store_of_the_caller_s_starts_with_its_first_call_and_e
     assert memory.asked[-1] == "close"
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@forks
+@multithreaded
 def test_a_child_of_a_fork_shares_through_a_store_and_threads_of_its_own(memory: Memory) -> None:
     from client_cases import hello, settings_for
 
     with Sandbox() as box, ChatClient(settings_for(box), state=MemoryStore(memory, "mine")) as client:
+
+        def joined() -> list[object]:
+            hello(client)
+            sharing = client._core.sharing
+            return [sharing.store.name, soon(lambda: sharing.threads.joined), running()]
+
         hello(client)
-        mine, its = os.pipe()
-        child = os.fork()
-        if child == 0:
-            try:
-                hello(client)
-                sharing = client._core.sharing
-                joined = soon(lambda: sharing.threads.joined)
-                told = json.dumps([sharing.store.name, joined, running()])
-            except BaseException as error:
-                told = json.dumps(repr(error))
-            os.write(its, told.encode())
-            os._exit(0)
-        os.close(its)
-        with os.fdopen(mine) as pipe:
-            childs = json.loads(pipe.read())
-        os.waitpid(child, 0)
+        childs = in_a_child(joined)()
 
         assert childs == ["mine'", True, 2]
         assert client._core.sharing.store.name == "mine"

@@ -8,7 +8,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from fault_server import FaultServer, Reply
 from chatsheet_llm import AsyncChatClient, errors, route_of
 from chatsheet_llm.endpoints.tokens import passing
 
+pytestmark = pytest.mark.usefixtures("no_certificates")
 both = pytest.mark.parametrize("kind", KINDS)
 CLAUDE = (
     b'{"id":"m1","type":"message","role":"assistant","model":"claude","content":[{"type":"text","text":"Hi"}],'
@@ -50,12 +50,6 @@ def server() -> Iterator[Listening]:
     made = Listening()
     with made.server:
         yield made
-
-
-@pytest.fixture(autouse=True)
-def no_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    # To load the system's takes longer than a call.
-    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
 
 
 def settings(url: str, provider: object, shape: str = "azure", **more: object) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,22 +15,9 @@ from forgetful import Forgetful
 from chatsheet_llm import bounds, errors, route_of
 from chatsheet_llm.route import Route
 
+pytestmark = pytest.mark.usefixtures("no_certificates")
 both = pytest.mark.parametrize("kind", KINDS)
 JSON = {"content-type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    try:
-        return Certificates(tmp_path_factory.mktemp("certificates"))
-    except RuntimeError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(autouse=True)
-def no_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    # To load the system's takes longer than a call.
-    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
 
 
 @pytest.fixture

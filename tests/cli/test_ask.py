@@ -171,6 +171,20 @@ def test_a_broken_stream_shows_what_came_and_says_that_it_is_not_whole(box: Sand
     assert box.hits("azure") == 0
 
 
+def test_an_answer_that_begins_anew_does_so_on_a_line_of_its_own_and_says_so(
+    box: Sandbox, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHATSHEET_STREAM_RECOVERY", "restart")
+    box.inject("litellm", "cut:3")
+
+    result = invoke("ask", "hello there", "-m", "gpt-5")
+
+    assert result.exit_code == 0
+    assert result.stdout == "You said: hello\nYou said: hello there\nAnswered by azure/responses as gpt-5.\n"
+    assert result.stderr.startswith("note: litellm/chat broke (")
+    assert result.stderr.endswith("; azure/responses answers anew, forget the text above\n")
+
+
 def test_an_answer_that_was_cut_or_refused_is_remarked(box: Sandbox, invoke: Invoke) -> None:
     refused = invoke("ask", "refuse politely", "-m", "gpt-5")
     box.inject("litellm", "content-filter")

@@ -19,8 +19,8 @@ Invoke = Callable[..., Any]
 
 
 def said(box: Sandbox) -> list[list[tuple[str, str]]]:
-    """Return role and content of every message, by request."""
-    bodies: list[Any] = [request.json for request in box.requests]
+    """Return role and content of every message, by Chat request."""
+    bodies: list[Any] = [request.json for request in box.requests if "messages" in (request.json or {})]
     return [[(message["role"], message["content"]) for message in body["messages"]] for body in bodies]
 
 
@@ -83,6 +83,21 @@ def test_an_interrupted_answer_stays_as_far_as_it_came_and_the_talk_goes_on(box:
     assert "note: the answer was interrupted; what came of the answer stays in the conversation" in result.stderr
     assert said(box)[-1] == [("user", "hello world"), ("assistant", "You said: hello"), ("user", "go on")]
     assert result.exit_code == 1
+
+
+def test_of_an_answer_that_began_anew_only_the_whole_one_is_remembered(
+    box: Sandbox, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHATSHEET_STREAM_RECOVERY", "restart")
+    box.inject("litellm", "cut:3;times=1")
+
+    result = invoke("chat", "-m", "gpt-5", stdin="one two\nthree\n")
+
+    whole = "You said: one two\nAnswered by azure/responses as gpt-5."
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"You said: one\n{whole}\n")
+    assert "; azure/responses answers anew" in result.stderr
+    assert said(box)[-1] == [("user", "one two"), ("assistant", whole), ("user", "three")]
 
 
 def test_a_failed_call_leaves_no_trace_and_the_talk_goes_on(box: Sandbox, invoke: Invoke) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from client_cases import quick_sandbox
 from redis_server import RedisServer, relay
 
 from chatsheet_llm.sandbox import Sandbox
@@ -79,20 +78,6 @@ class Worker:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(timeout=10)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with quick_sandbox() as box:
-        yield box
-
-
-@pytest.fixture
-def box(running: Sandbox) -> Iterator[Sandbox]:
-    running.clear()
-    running.forget()
-    yield running
-    running.clear()
 
 
 @pytest.fixture
