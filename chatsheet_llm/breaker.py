@@ -39,9 +39,9 @@ class Breaker:
     jitter: Callable[[], float]
     opened_until: float = 0.0
     throttled: bool = False
-    """Whether it is open because the server said when to come back, not because it is broken."""
+    """Whether it is open because the server said that its limit was reached, not because it is broken."""
     limited_until: float = 0.0
-    """Until when the server wants no calls, where it may be open for longer because it is broken as well."""
+    """Until when the server said that it wants no calls, where it may be open for longer because it is broken as well."""
     _open_for: float = FIRST_OPEN
     _throttle_for: float = FIRST_THROTTLE
     _row: int = 0
@@ -117,8 +117,8 @@ class Breaker:
         """Count a failure.  ``open_for`` (seconds) opens at once; a failed probe opens again, for twice as long.
 
         ``throttled`` says that the server wants no calls until then, so that calls wait for it instead of probing
-        early; where it named no time, it opens for one second, and with each probe that finds it so for twice as long.
-        True where it opened, or opened again.
+        early; where it named no time, it opens for one second, and with each probe that finds it so for twice as long:
+        a guess, which forbids nothing.  True where it opened, or opened again.
         """
         with self._lock:
             probed = self._probed(ticket)
@@ -127,7 +127,9 @@ class Breaker:
             ratio = len(self._calls) >= MIN_CALLS and self._failures >= RATIO * len(self._calls)
             if open_for is not None:
                 # Never before a time that was named.
-                self._open(open_for * (1 + NAMED_JITTER * abs(self.jitter())), throttled=throttled)
+                until = self._open(open_for * (1 + NAMED_JITTER * abs(self.jitter())), throttled=throttled)
+                if throttled:
+                    self.limited_until = max(self.limited_until, until)
             elif throttled and (probed or not self._tripped):
                 # Of the many that one limit refuses at once, the first opens; the probe says whether it still holds.
                 seconds, self._throttle_for = self._throttle_for, min(self._throttle_for * 2, LONGEST_OPEN)
@@ -145,6 +147,8 @@ class Breaker:
         """Open until that time of the clock, because another process found the domain broken."""
         with self._lock:
             self._open_until(until, throttled=throttled)
+            if throttled:
+                self.limited_until = max(self.limited_until, until)
             self._open_for = min(max(self._open_for, open_for), LONGEST_OPEN)
 
     def closed_elsewhere(self) -> None:
@@ -161,14 +165,14 @@ class Breaker:
         self._calls.clear()
         self._failures = 0
 
-    def _open(self, seconds: float, *, throttled: bool = False) -> None:
-        self._open_until(self.clock() + seconds, throttled=throttled)
+    def _open(self, seconds: float, *, throttled: bool = False) -> float:
+        until = self.clock() + seconds
+        self._open_until(until, throttled=throttled)
+        return until
 
     def _open_until(self, until: float, *, throttled: bool) -> None:
         if until >= self.opened_until:
             self.opened_until, self.throttled = until, throttled
-        if throttled:
-            self.limited_until = max(self.limited_until, until)
         self._tripped = True
 
     def _probed(self, ticket: int) -> bool:

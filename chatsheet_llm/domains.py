@@ -191,8 +191,8 @@ class Domains:
         return bool(shut) and all(breaker.throttled for breaker in shut)
 
     def waits(self, hop: Located) -> bool:
-        """Whether its server wants no calls until a time: before that, none probes it."""
-        return self.throttled(hop) or any(self.clock() < breaker.limited_until for breaker in self._shut(hop))
+        """Whether its server named a time until which it wants no calls: before that, none probes it."""
+        return any(self.clock() < breaker.limited_until for breaker in self._shut(hop))
 
     def probing(self, hop: Located) -> bool:
         """Whether another call's probe is what keeps a call from the hop."""

@@ -170,7 +170,12 @@ class _Plan:
             return True
         why = self.domains.why(hop)
         wired_wrong = why is not None and why.row.kind == "config"
-        return not (wired_wrong or self.seen.probed or self.domains.waits(hop))
+        return not (wired_wrong or self.seen.probed or self._waits(hop))
+
+    def _waits(self, hop: Hop) -> bool:
+        """Whether a closed hop is not to be probed early: its server named a time, or its limit is over soon enough."""
+        reopens = self.domains.reopens_at(hop)
+        return self.domains.waits(hop) or (self.domains.throttled(hop) and reopens < self.deadline_at)
 
     def beside(self, hop: Hop) -> Hop | None:
         """Return another origin's hop to ask beside a slow one, its right to send taken; None where that may not be.
@@ -364,13 +369,13 @@ class _Plan:
         """Return the first hop that may be sent to now, its probe taken.
 
         Once in a call, and only where every hop is closed, a broken one is probed before its time: an answer may be
-        had.  One whose server named a time is not.
+        had.  One whose server named a time is not, nor one whose limit will be looked at again before the deadline.
         """
         for hop in hops:
             if self.domains.permits(hop) and self._enter(hop):
                 return hop
         for hop in hops if not self.seen.probed else ():
-            if not self.domains.waits(hop) and self._enter(hop, early=True):
+            if not self._waits(hop) and self._enter(hop, early=True):
                 self.seen.probed = True
                 return hop
         return None

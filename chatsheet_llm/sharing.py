@@ -205,7 +205,8 @@ class Sharing:
             self._say(Closed(name))
         elif until > self._now():
             fault = self._domains.fault(key) or "server_error"
-            self._say(Opened(name, self._clock.there(until), breaker.throttled, fault, breaker.open_for))
+            named = breaker.throttled and breaker.limited_until >= until
+            self._say(Opened(name, self._clock.there(until), named, fault, breaker.open_for))
 
     def _tell_lesson(self, endpoint: str, deployment: str, mode: Mode | None, when: When | None) -> None:
         origin = self._origins().get(endpoint)

@@ -297,15 +297,16 @@ class _Domain:
         self.row += 1
         self._count(event, failed=True)
         hint = min(why.retry_after or 0.0, LONGEST_HINT) if row.kind in ("rate", "overload") else 0.0
+        limit = 0.0
         if row.kind == "rate" and not row.quarantine and not self.lost and (probe or not self.tripped):
-            hint = hint or LEAST_LIMIT
+            limit = LEAST_LIMIT
         half = len(self.lately) >= 5 and 2 * sum(bad for _, bad in self.lately) >= len(self.lately)
         broken = not self.lost and (self.row >= 5 or half)
         if hint:
             self.named_until = max(self.named_until, event.at + hint)
         else:
             self.otherwise_until = max(self.otherwise_until, event.at + 1.2 * (row.quarantine or 60.0))
-        seconds = hint or row.quarantine
+        seconds = hint or row.quarantine or limit
         if seconds or probe or (broken and not self.tripped):
             self.tripped = True
             least = LEAST_LIMIT if row.kind == "rate" else LEAST_OPEN

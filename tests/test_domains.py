@@ -123,13 +123,13 @@ def test_a_long_hint_is_believed_for_a_minute(hint: float) -> None:
 
 
 @pytest.mark.parametrize("hint", [None, 0.0])
-def test_a_limit_without_a_hint_closes_the_origin_for_a_second_and_is_waited_for(hint: float | None) -> None:
+def test_a_limit_without_a_hint_closes_the_origin_for_a_second_and_forbids_nothing(hint: float | None) -> None:
     clock = Clock()
     domains = fresh(clock)
     domains.failed(RESPONSES, failure("rate", retry_after=hint))
 
     assert domains.reopens_at(CHAT) == clock.now + 1.0
-    assert (domains.throttled(CHAT), domains.waits(CHAT)) == (True, True)
+    assert (domains.throttled(CHAT), domains.waits(CHAT)) == (True, False)
 
 
 @pytest.mark.parametrize("hint", [None, 0.0])
@@ -140,15 +140,16 @@ def test_an_overload_without_a_hint_closes_nothing_at_once(hint: float | None) -
     assert domains.permits(RESPONSES)
 
 
-def test_a_limit_whose_time_is_over_is_waited_for_until_a_probe_was_answered() -> None:
+def test_a_limit_holds_until_a_probe_was_answered_and_forbids_one_until_its_time() -> None:
     clock = Clock()
     domains = fresh(clock)
     domains.failed(CHAT, failure("rate", retry_after=5.0))
-    clock.now += 5.1
     before = domains.throttled(CHAT), domains.waits(CHAT)
+    clock.now += 5.1
+    due = domains.throttled(CHAT), domains.waits(CHAT)
     domains.succeeded(CHAT, entry=entered(domains, CHAT))
 
-    assert before == (True, True)
+    assert (before, due) == ((True, True), (True, False))
     assert (domains.throttled(CHAT), domains.waits(CHAT)) == (False, False)
 
 

@@ -697,3 +697,30 @@ def test_no_time_is_kept_for_a_hop_that_is_wired_wrong() -> None:
     trace = replay(chain("azure/chat", "other/chat"), [OK], clock=clock, domains=domains, deadline=10.0)
 
     assert [send.timeout for send in trace.sends] == [10.0]
+
+
+@pytest.mark.parametrize(("deadline", "waits"), [(60.0, [2.0]), (1.5, [])])
+def test_a_limit_without_a_time_is_waited_for_where_it_ends_in_time_and_else_probed_early(
+    deadline: float, waits: list[float]
+) -> None:
+    clock = Clock()
+    domains = Domains(clock, lambda: 0.0)
+    only = chain("azure/chat")
+    for _ in range(2):
+        clock.now = domains.reopens_at(only[0])
+        domains.failed(only[0], failure("rate"), domains.enter(only[0]))
+    trace = replay(only, [Came(OK)], clock=clock, domains=domains, deadline=deadline)
+
+    assert trace.hops == ["azure/chat"]
+    assert trace.waits == waits
+
+
+def test_a_time_that_a_server_named_is_not_probed_before_even_by_a_call_that_cannot_wait_for_it() -> None:
+    clock = Clock()
+    domains = Domains(clock, lambda: 0.0)
+    only = chain("azure/chat")
+    domains.failed(only[0], failure("rate", retry_after=2.0))
+    trace = replay(only, [Came(OK)], clock=clock, domains=domains, deadline=1.5)
+
+    assert trace.hops == []
+    assert trace.fault == "rate"

@@ -185,8 +185,17 @@ def test_a_limit_without_a_time_is_kept_by_all_for_the_second_that_one_guessed(w
     world.one.fail("rate")
     world.sync()
 
-    assert world.other.domains.throttled(CHAT)
+    assert not world.other.domains.permits(CHAT)
+    assert not world.other.domains.waits(CHAT)
     assert world.other.domains.reopens_at(CHAT) - world.clocks[1].now == pytest.approx(1.0)
+
+
+def test_a_time_that_a_server_named_to_one_forbids_all_to_probe_before(world: World) -> None:
+    world.one.fail("rate", retry_after=30.0)
+    world.sync()
+
+    assert world.other.domains.throttled(CHAT)
+    assert world.other.domains.waits(CHAT)
 
 
 def test_the_order_of_the_store_decides_between_an_opening_and_a_closing(world: World) -> None:
