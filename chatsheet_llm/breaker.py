@@ -23,7 +23,12 @@ NAMED_JITTER = 0.1
 FIRST_THROTTLE = 1.0
 """Seconds for which it opens where a server said that its limit was reached, but not until when; doubles up to 60."""
 PROBE_EXPIRES = 120.0
-"""Seconds after which a probe that never reported back (a killed thread) is given up."""
+"""Seconds after which a probe that never reported back (a killed thread) is given up.
+
+As long as the deadline of a call is by default.  Where one is longer, a second probe may go beside a probe that still
+runs; of the two only the later one's outcome counts as the probe's.  To wait for as long as the first may take would
+keep a domain shut for an hour because of a thread that is gone, where some call had an hour.
+"""
 
 
 @dataclass(slots=True)
@@ -41,7 +46,7 @@ class Breaker:
     throttled: bool = False
     """Whether it is open because the server said that its limit was reached, not because it is broken."""
     limited_until: float = 0.0
-    """Until when the server said that it wants no calls, where it may be open for longer because it is broken as well."""
+    """Until when the server said that it wants no calls; it may be open for longer because it is broken as well."""
     _open_for: float = FIRST_OPEN
     _throttle_for: float = FIRST_THROTTLE
     _row: int = 0

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
@@ -47,6 +47,8 @@ from chatsheet_llm.trail import Trail
 if TYPE_CHECKING:
     from tenacity.stop import stop_base
     from tenacity.wait import wait_base
+
+    from chatsheet_llm.resources import AsyncResponses, Responses
 
 _V = TypeVar("_V")
 _Http = TypeVar("_Http", httpx2.Client, httpx2.AsyncClient)
@@ -100,6 +102,11 @@ class _Run:
             f"the request to {call.path} cannot be sent as JSON: {where or 'its body'} holds {what}; convert it first"
         )
         return BadRequestError(told, route=self.exchange.trail.route(), code="invalid_request", param=where)
+
+    def stopped(self, error: BaseException) -> None:
+        """Note on what the caller threw into the call (a cancellation, an interrupt) what had been tried by then."""
+        if not isinstance(error, Exception) and hasattr(error, "add_note"):
+            error.add_note(f"so far: {self.exchange.trail.route()}")
 
     def ended(self, end: GaveUp) -> CallError:
         """Return the error of a plan that gave up."""
@@ -302,6 +309,7 @@ class _Facade(Generic[_Http]):
             idle=settings.idle_timeout,
             first=settings.first_token_timeout,
             connect=settings.connect_timeout,
+            closed=lambda: core.connections.closed,
             marker=sdk.raw_marker(options),
         )
         steps = plan(
@@ -512,6 +520,13 @@ class ChatClient(_Facade[httpx2.Client], openai.OpenAI):
 
     _HTTP = httpx2.Client
 
+    @cached_property
+    def responses(self) -> Responses:
+        """The SDK's resource, with a ``stream`` that is never restarted."""
+        from chatsheet_llm.resources import Responses
+
+        return Responses(self)
+
     @override
     def request(
         self,
@@ -542,7 +557,8 @@ class ChatClient(_Facade[httpx2.Client], openai.OpenAI):
         except GaveUp as gave_up:
             error = run.ended(gave_up)
             del options
-        except BaseException:
+        except BaseException as stopped:
+            run.stopped(stopped)
             # The request is the caller's; a traceback that shows locals shall not have it from us too.
             del options
             raise
@@ -575,6 +591,13 @@ class AsyncChatClient(_Facade[httpx2.AsyncClient], openai.AsyncOpenAI):
     """
 
     _HTTP = httpx2.AsyncClient
+
+    @cached_property
+    def responses(self) -> AsyncResponses:
+        """The SDK's resource, with a ``stream`` that is never restarted."""
+        from chatsheet_llm.resources import AsyncResponses
+
+        return AsyncResponses(self)
 
     @override
     async def request(
@@ -610,8 +633,7 @@ class AsyncChatClient(_Facade[httpx2.AsyncClient], openai.AsyncOpenAI):
             error = run.ended(gave_up)
             del options
         except BaseException as stopped:
-            if isinstance(stopped, asyncio.CancelledError) and hasattr(stopped, "add_note"):
-                stopped.add_note(f"so far: {run.exchange.trail.route()}")
+            run.stopped(stopped)
             del options
             raise
         else:

@@ -91,6 +91,7 @@ class Domains:
         self._ceilings: dict[str, Ceiling] = {}
         self._why: dict[str, Failure] = {}
         self._named: dict[str, float] = {}
+        self._failed_at: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def breaker(self, key: str) -> Breaker:
@@ -185,6 +186,10 @@ class Domains:
         """Monotonic time at which its server would take calls again, as far as it said; a probe may come before."""
         return max(self._named.get(key, 0.0) for _, key in domains_of(hop))
 
+    def failed_at(self, hop: Located) -> float:
+        """Monotonic time at which the hop's domains were last found to fail."""
+        return max(self._failed_at.get(key, 0.0) for _, key in domains_of(hop))
+
     def throttled(self, hop: Located) -> bool:
         """Whether the hop is closed only because its server wants no calls until a time: for that, a call may wait."""
         shut = self._shut(hop)
@@ -244,6 +249,7 @@ class Domains:
             if reach == condemned and not failure.taught:
                 # Without what was said: another call would show it.
                 self._why[key] = replace(failure, message=None, body=None, headers={})
+                self._failed_at[key] = self.clock()
                 if hint is not None:
                     self._named[key] = self.clock() + hint
                 ticket = entry.tickets.get(key, 0) if entry is not None else 0
@@ -275,6 +281,7 @@ class Domains:
         """Forget why a domain was closed, and what its server said of it."""
         self._why.pop(key, None)
         self._named.pop(key, None)
+        self._failed_at.pop(key, None)
 
     def _left(self, key: str, entry: Entry | None) -> None:
         if entry is not None and self.breaker(key).leave(entry.tickets.get(key, 0)):

@@ -71,6 +71,8 @@ def run(steps: Steps, send: Callable[[Send, Trail], _T], trail: Trail, close: Ca
                     steps.send(heard)
                 return answer
     except BaseException as error:  # noqa: BLE001  raised again
+        if not isinstance(error, Exception):
+            trail.abandoned()
         raise bared(error, outer)  # noqa: B904  its own, without what is below
     finally:
         steps.close()
@@ -110,6 +112,8 @@ async def arun(
                     steps.send(heard)
                 return answer
     except BaseException as error:  # noqa: BLE001  raised again
+        if not isinstance(error, Exception):
+            trail.abandoned()
         raise bared(error, outer)  # noqa: B904  its own, without what is below
     finally:
         steps.close()

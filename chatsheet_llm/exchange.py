@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -19,9 +19,11 @@ from chatsheet_llm.classify import Failure, classify_event, classify_exception, 
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.endpoints import Endpoint, Outgoing
 from chatsheet_llm.formats import REPLIES, STREAMS
+from chatsheet_llm.formats.parse import loads
+from chatsheet_llm.formats.sse import Event, encoded
 from chatsheet_llm.formats.state import seals, tells, tokens
 from chatsheet_llm.formats.watch import CompletionsWatch, ResponsesWatch, Watch, fault_in, reply_error
-from chatsheet_llm.formats.whole_stream import chat_chunks, responses_events, sse
+from chatsheet_llm.formats.whole_stream import chat_chunks, responses_events, whole_events
 from chatsheet_llm.hops import RESTARTABLE, Call
 from chatsheet_llm.latency import Latencies, latency_key
 from chatsheet_llm.learned import LESSONS, Learned
@@ -37,8 +39,10 @@ from chatsheet_llm.streams import AsyncBody, SyncBody
 from chatsheet_llm.trail import Trail
 
 _TIMEOUTS = frozenset({"connect_timeout", "read_timeout", "write_timeout"})
-_HELPER = "x-stainless-helper-method"
-"""Names the method of the SDK that made the request."""
+HELPER = "x-stainless-helper-method"
+"""The header that names the method of the SDK that made the request."""
+_FOLDING = ("chat.completions.stream", "responses.stream")
+"""Methods of the SDK that put all that a stream brings together into one answer."""
 _NOT_OURS = frozenset(
     {"content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive", "set-cookie", "trailer"}
 )
@@ -56,7 +60,8 @@ class Exchange:
     """Everything about one call that does not change from hop to hop.
 
     ``asked`` is the timeout that the caller set, if any; ``idle`` bounds the silence within a stream, ``first`` the
-    time until its first content while another origin could still answer.  Seconds.
+    time until its first content while another origin could still answer.  Seconds.  ``closed`` says whether our client
+    is closed.
     """
 
     call: Call
@@ -71,6 +76,7 @@ class Exchange:
     asked: float | httpx2.Timeout | None
     idle: float
     connect: float
+    closed: Callable[[], bool]
     first: float = math.inf
     marker: str | None = None
     _usage: bool = field(init=False, default=False)
@@ -230,7 +236,7 @@ class Exchange:
             content = json.dumps(made, separators=(",", ":")).encode()
         kind = "application/json"
         if step.hop.whole:
-            content, kind = self._as_stream(caller, made, response), "text/event-stream"
+            content, kind = encoded(self._as_stream(caller, made, response)), "text/event-stream"
         self._answered(step, response, body.get("model"))
         return self._handed_on(response, content, kind)
 
@@ -256,16 +262,16 @@ class Exchange:
         self._learn_made(made)
         return made
 
-    def _as_stream(self, caller: Mode, made: Mapping[str, object], response: httpx2.Response) -> bytes:
+    def _as_stream(self, caller: Mode, made: Mapping[str, object], response: httpx2.Response) -> list[Event]:
         """Return a whole reply as the stream that the caller wanted."""
         try:
             pieces = chat_chunks(made, include_usage=self._usage) if caller == "chat" else responses_events(made)
         except MALFORMED as error:
             log_malformed(error)
             raise HopFault(_protocol("schema", response)) from None
-        return sse(caller, pieces)
+        return whole_events(caller, pieces)
 
-    def _instead(self, step: Send, response: httpx2.Response, content: bytes) -> tuple[bytes, str]:
+    def _instead(self, step: Send, response: httpx2.Response, content: bytes) -> tuple[list[Event], str]:
         """Return the stream of a whole reply that came instead of one, and the model that it names."""
         body = self._parsed(content, response)
         made = self._judged(step, response, body)
@@ -285,8 +291,8 @@ class Exchange:
         if not content.strip():
             raise HopFault(_protocol("empty", response))
         try:
-            body = json.loads(content)
-        except (RecursionError, ValueError):
+            body = loads(content)
+        except ValueError:
             html = "html" in response.headers.get("content-type", "") or content.lstrip()[:1] == b"<"
             raise HopFault(_protocol("html" if html else "garbage", response)) from None
         if not isinstance(body, Mapping):
@@ -350,13 +356,10 @@ class Exchange:
     def restarts(self) -> bool:
         """Whether a stream that breaks is answered anew, where the plan allows it: never what could be done twice.
 
-        The SDK's own helper would put both answers together, so there it is not.
+        The SDK's own helpers would put both answers together, so there it is not.
         """
         call = self.call
-        folded = any(
-            name.lower() == _HELPER and str(value).endswith("chat.completions.stream")
-            for name, value in self.headers.items()
-        )
+        folded = any(name.lower() == HELPER and str(value).endswith(_FOLDING) for name, value in self.headers.items())
         wanted = call.recovery == "restart" and call.stream and call.format is not None
         return wanted and not folded
 
@@ -367,7 +370,11 @@ class Exchange:
     def _broken(self, step: Send, failure: Failure, said: str) -> Exception:
         # An error event may repeat the request.
         failure = self.trail.discreet(failure)
-        if self.restarts:
+        closed = self.closed()
+        if closed:
+            # What broke because we closed it is nobody's fault, and nobody is left to answer it anew.
+            failure = Failure("reset", "committed", failure.status, message="this client was closed", blames=False)
+        if self.restarts and not closed:
             return Broke(replace(failure, mode=step.hop.mode), said)
         self.trail.broke(failure)
         self.domains.failed(step.hop, failure)

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from typing_extensions import Self
 
+from chatsheet_llm.formats.plain import plain
 from chatsheet_llm.formats.state import Seal, seals
 from chatsheet_llm.origins import NOBODY, Origins
 from chatsheet_llm.route import Mode
@@ -38,13 +39,26 @@ class Homes:
     file, for the work of the first that keeps files for OpenAI's client, where there is one.
     """
 
+    __slots__ = ("_endpoints", "_first", "_state", "plain")
+
     def __init__(
-        self, state: Sequence[Seal], origins: Origins | None, endpoints: Mapping[str, Placed] | None = None
+        self,
+        state: Sequence[Seal],
+        origins: Origins | None,
+        endpoints: Mapping[str, Placed] | None = None,
+        *,
+        plain: bool = False,
     ) -> None:
         self._state = [(seal, origins.of(seal.token) if origins is not None else None) for seal in state]
         self._first: dict[Mode | None, str] = {}
-        self._names = {endpoint.origin: endpoint.name for endpoint in (endpoints or {}).values()}
-        self._only_messages = all(endpoint.modes == ("messages",) for endpoint in (endpoints or {}).values())
+        self._endpoints = endpoints or {}
+        self.plain = plain
+        """Whether the request holds nothing at all that an earlier reply left, so that nobody need look again."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no state, so that the request may go anywhere."""
+        return not self._state
 
     @property
     def guessed(self) -> bool:
@@ -62,6 +76,8 @@ class Homes:
     ) -> Self:
         """Return them for a request: from its body, or, where it is passed through, from every id that is known."""
         if caller is not None:
+            if plain(caller, body or {}):
+                return cls((), None, plain=True)
             return cls(seals(caller, body or {}), origins, endpoints)
         if origins is None or path.startswith(_KEEPS_NOTHING):
             return cls((), origins, endpoints)
@@ -78,15 +94,18 @@ class Homes:
 
         Without ``guess``, state whose maker nobody remembers is foreign too, unless the request needs it.
         """
+        if not self._state:
+            return []
         self._first.setdefault(mode, origin)
-        if mode != "messages" or self._only_messages:
+        if mode != "messages" or all(endpoint.modes == ("messages",) for endpoint in self._endpoints.values()):
             self._first.setdefault(None, origin)
         return [seal for seal, made_by in self._state if not self._at_home(seal, made_by, mode, origin, guess)]
 
     def maker(self, seal: Seal) -> str | None:
         """Return the name of the endpoint that made it, where that is remembered and configured."""
         made_by = next((made_by for known, made_by in self._state if known is seal), None)
-        return self._names.get(made_by) if made_by is not None else None
+        names = {endpoint.origin: endpoint.name for endpoint in self._endpoints.values()}
+        return names.get(made_by) if made_by is not None else None
 
     def _at_home(self, seal: Seal, made_by: str | None, mode: Mode | None, origin: str, guess: bool) -> bool:
         if made_by is None and not guess and not seal.holds:

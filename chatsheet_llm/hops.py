@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar, overload
 
 from chatsheet_llm.latency import HedgeAfter
 from chatsheet_llm.route import Loss, Mode, Skip
@@ -172,17 +172,93 @@ def unamended(hop: Hop, fault: str) -> Hop | Left | None:
     return None
 
 
+_T = TypeVar("_T")
+
+
+class OnDemand(Sequence[_T]):
+    """Things that are made in order and as they are asked for, and kept.
+
+    ``made`` holds what there is, and ``more`` makes something more, which need not be one of these; False where nothing
+    is left to be made.
+    """
+
+    __slots__ = ("_made", "_more")
+
+    def __init__(self, made: list[_T], more: Callable[[], bool]) -> None:
+        self._made, self._more = made, more
+
+    def __iter__(self) -> Iterator[_T]:
+        at = 0
+        while self._reaches(at):
+            yield self._made[at]
+            at += 1
+
+    def __bool__(self) -> bool:
+        return self._reaches(0)
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    @overload
+    def __getitem__(self, index: int) -> _T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[_T]: ...
+    def __getitem__(self, index: int | slice) -> _T | Sequence[_T]:
+        if isinstance(index, int) and index >= 0 and self._reaches(index):
+            return self._made[index]
+        return self._all()[index]
+
+    def __eq__(self, other: object) -> bool:
+        return [*self] == [*other] if isinstance(other, (OnDemand, tuple, list)) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    def _reaches(self, at: int) -> bool:
+        while len(self._made) <= at:
+            if not self._more():
+                return len(self._made) > at
+        return True
+
+    def _all(self) -> tuple[_T, ...]:
+        while self._more():
+            pass
+        return tuple(self._made)
+
+
+class Hops(OnDemand[Hop]):
+    """The hops of one call, of which most calls need only the first."""
+
+    __slots__ = ("_ahead",)
+
+    def __init__(self, made: list[Hop], more: Callable[[], bool], ahead: Callable[[], Iterator[Hop]]) -> None:
+        super().__init__(made, more)
+        self._ahead = ahead
+
+    def ahead(self) -> Iterator[Hop]:
+        """Yield where the hops lie: those that are made, and of the others what is certain before they are made.
+
+        To be looked at and never to be sent: one of the others has no body.
+        """
+        return self._ahead()
+
+
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """The hops in order, and those left out with the rule that left them out.
+    """The hops in order, and those left out with the rule that left them out; made as they are asked for.
+
+    What they are was settled when the call began: by what was known then of endpoints, models and state.  Of the
+    request itself, a hop that is made later reads what it says then.
 
     ``losses`` are what kept hops from being eligible.  ``amend`` gives a hop another form after it has refused this
     one for what it is, and not for what the request says: without state that it does not know, in its other API.
     """
 
-    hops: tuple[Hop, ...]
-    skipped: tuple[Skip, ...] = ()
-    losses: tuple[Loss, ...] = ()
+    hops: Sequence[Hop]
+    skipped: Sequence[Skip] = ()
+    losses: Sequence[Loss] = ()
     amend: Amend = field(default=unamended, compare=False, repr=False)
 
 

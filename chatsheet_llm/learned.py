@@ -5,10 +5,11 @@ A lesson is the provider's own word at run time, so it stands above the capabili
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from chatsheet_llm.route import MODES, Mode
@@ -120,11 +121,26 @@ class Learned:
         self._entries: dict[_Key, _Entry] = {}
         self._nowhere: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
+        self._version = 0
+        self._soonest = math.inf
+        """No entry expires before this time of the clock."""
+
+    @property
+    def version(self) -> int:
+        """A number that another one follows whenever what is believed changes, also because a lesson has expired."""
+        if self._soonest <= self._clock():
+            with self._lock:
+                now = self._clock()
+                left = (entry.expires for entry in self._entries.values() if entry.expires > now)
+                self._soonest = min(left, default=math.inf)
+                self._version += 1
+        return self._version
 
     def copy(self) -> Learned:
         """Return one of its own that knows the same: a child process may not wait for a lock of its parent."""
         made = Learned(self.expiry, self._clock)
         made._entries, made._nowhere = dict(self._entries), dict(self._nowhere)
+        made._soonest = self._soonest
         return made
 
     def refused(
@@ -245,6 +261,7 @@ class Learned:
         with self._lock:
             if fact is None:
                 self._entries.pop(key, None)
+                self._version += 1
                 return
             if (mode is None) == (fact.fault in LESSONS):
                 return
@@ -266,6 +283,7 @@ class Learned:
         with self._lock:
             keys = [key for key in self._entries if endpoint in (None, key[0]) and deployment in (None, key[1])]
             gone = [(key, self._entries.pop(key)) for key in keys]
+            self._version += 1
             for place in list(self._nowhere):
                 if endpoint in (None, place[0]) and deployment in (None, place[1]):
                     del self._nowhere[place]
@@ -279,14 +297,20 @@ class Learned:
                 yield key, entry
 
     def _keep(self, key: _Key, entry: _Entry, *, tell: bool = True) -> None:
-        if len(self._entries) >= MOST and key not in self._entries:
+        known = self._entries.get(key)
+        if known is None and len(self._entries) >= MOST:
             del self._entries[next(iter(self._entries))]
         self._entries[key] = entry
+        self._soonest = min(self._soonest, entry.expires)
+        if known is None or replace(known, expires=entry.expires) != entry or known.expires <= self._clock():
+            # One that only lasts longer now changes nothing yet.
+            self._version += 1
         if tell:
             self.tell(*_place(key))
 
     def _drop(self, key: _Key) -> None:
         if self._entries.pop(key, None) is not None:
+            self._version += 1
             self.tell(*_place(key))
 
 

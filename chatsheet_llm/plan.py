@@ -368,13 +368,22 @@ class _Plan:
     def _open(self, hops: Sequence[Hop]) -> Hop | None:
         """Return the first hop that may be sent to now, its probe taken.
 
-        Once in a call, and only where every hop is closed, a broken one is probed before its time: an answer may be
-        had.  One whose server named a time is not, nor one whose limit will be looked at again before the deadline.
+        Only where every hop is closed, a broken one is probed before its time: see :meth:`_early`.
         """
         for hop in hops:
             if self.domains.permits(hop) and self._enter(hop):
                 return hop
-        for hop in hops if not self.seen.probed else ():
+        return self._early(hops)
+
+    def _early(self, hops: Sequence[Hop]) -> Hop | None:
+        """Return a closed hop that may be probed before its time, its probe taken: an answer may be had.
+
+        Once in a call.  One whose server named a time is not, nor one whose limit will be looked at again before the
+        deadline.  The one that has failed longest ago comes first, so that calls do not all ask the same.
+        """
+        if self.seen.probed:
+            return None
+        for hop in sorted(hops, key=self.domains.failed_at):
             if not self._waits(hop) and self._enter(hop, early=True):
                 self.seen.probed = True
                 return hop
@@ -388,6 +397,10 @@ class _Plan:
                 if self._enter(hop):
                     self.seen.resend = self.seen.on_hop[hop.name] > 0
                     return hop
+            found = self._open([hop for hop in self.hops if self._fresh(hop)])
+            if found is not None:
+                self.seen.resend = False
+                return found
             hops = [hop for hop in hops if self.domains.throttled(hop) or self._probed_until(hop, patience)]
             if not hops:
                 break

@@ -69,7 +69,7 @@ class _Race(Generic[_T]):
         """
         running = len(self.sides) - (self._lost is not None) - 1
         if side.error is not None:
-            self._join(None)
+            self._join(None, unwanted=True)
             raise side.error
         if side.failed is None:
             self._join(side)
@@ -93,13 +93,16 @@ class _Race(Generic[_T]):
     def stopped(self) -> None:
         """Hear that nobody waits for either side any more."""
         if not self._joined:
-            self._join(None)
+            self._join(None, unwanted=True)
 
-    def _join(self, winner: _Side[_T] | None) -> None:
+    def _join(self, winner: _Side[_T] | None, *, unwanted: bool = False) -> None:
+        """Take the trails together; ``unwanted`` where it is no hop that ended the race."""
         self._joined = True
         for side in self.sides:
             if side is not winner:
-                if side.failed is None:
+                if side.failed is None and unwanted:
+                    side.trail.abandoned(side.step)
+                elif side.failed is None:
                     side.trail.cancelled(side.step)
                 self._trail.join(side.trail)
         if winner is not None:

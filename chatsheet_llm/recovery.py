@@ -14,6 +14,7 @@ from typing_extensions import Self
 
 from chatsheet_llm.classify import Failure
 from chatsheet_llm.drive import Steps
+from chatsheet_llm.errors import CallError
 from chatsheet_llm.report import interrupted
 from chatsheet_llm.restart import Restart, notice
 from chatsheet_llm.route import Mode
@@ -113,7 +114,7 @@ class SyncRestarts(httpx2.SyncByteStream):
                 return
             try:
                 self._body = self._resume(self._restarts.broken(failed)).stream
-            except (Failed, GaveUp):
+            except (Failed, GaveUp, CallError):
                 error: Exception | None = self._restarts.error(failed)
             else:
                 error = None
@@ -156,7 +157,7 @@ class AsyncRestarts(httpx2.AsyncByteStream, AsyncIterator[bytes]):
             failed = broke.with_traceback(None)
         try:
             self._read((await self._resume(self._restarts.broken(failed))).stream)
-        except (Failed, GaveUp):
+        except (Failed, GaveUp, CallError):
             error = self._restarts.error(failed)
         else:
             return self._restarts.told(failed)

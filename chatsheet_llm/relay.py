@@ -1,11 +1,10 @@
 """One hop's stream, event by event: what is content, what is whole, what is a fault.  Holds back; does no I/O.
 
-:class:`Relay` takes a hop's bytes and gives the caller's; the bodies of `chatsheet_llm.streams` feed it.
+:class:`Relay` takes a hop's bytes and gives the caller's events; the bodies of `chatsheet_llm.streams` feed it.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import traceback
 from collections import Counter
@@ -17,7 +16,8 @@ from pathlib import Path
 from chatsheet_llm.classify import Failure, classify_event, event_error, retry_after
 from chatsheet_llm.formats import FormatError, StreamBridge
 from chatsheet_llm.formats.order import Order
-from chatsheet_llm.formats.sse import DONE, Decoder, Event, encode
+from chatsheet_llm.formats.parse import loads
+from chatsheet_llm.formats.sse import DONE, Decoder, Event, events_of
 from chatsheet_llm.formats.watch import WATCHES, ChatWatch, Watch
 from chatsheet_llm.route import Mode, SendState
 
@@ -36,7 +36,7 @@ MOST_EVENTS = 100_000
 MALFORMED = (FormatError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 """What an event of a shape that nobody foresaw may raise in a bridge, beside what the bridge raises itself."""
 
-Reply = Callable[[bytes], tuple[bytes, str]]
+Reply = Callable[[bytes], tuple[list[Event], str]]
 """Takes the body of a whole reply; returns the stream that would have brought it, and the model that it names."""
 
 _PACKAGE = Path(__file__).parent
@@ -66,7 +66,7 @@ class HopFault(Exception):
 
 
 class Relay:
-    """Take a hop's bytes, give the caller's bytes.
+    """Take a hop's bytes, give the caller's events.
 
     ``committed`` turns true with the first content: what :meth:`feed` has returned by then must be delivered before
     anything else, and no other hop may answer any more; ``served`` is then the model that a chunk of chat names.
@@ -147,30 +147,30 @@ class Relay:
         """How far a request got whose stream breaks now."""
         return "committed" if self.committed and not self.held else "ambiguous"
 
-    def feed(self, chunk: bytes) -> bytes:
-        """Take the next bytes and return what they give for the caller; may be empty."""
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Take the next bytes and return the events that they give for the caller; may be none."""
         self._received += len(chunk)
         if self._instead(chunk):
-            return b""
-        made = []
+            return []
+        made: list[Event] = []
         try:
             for event in self._decoder.feed(chunk):
                 if not self.finished:
-                    made.append(self._pass(event))
+                    self._pass(event, made)
             self._bounded()
         except HopFault as fault:
             if self.held or not self.committed:
                 raise
             self._late = fault
-        return b"".join(made)
+        return made
 
     def settle(self) -> None:
         """Raise the fault that stood behind the content which :meth:`feed` returned last."""
         if self._late is not None:
             raise self._late
 
-    def end(self) -> bytes:
-        """Hear that the hop's stream is over, and return the last bytes for the caller."""
+    def end(self) -> list[Event]:
+        """Hear that the hop's stream is over, and return the last events for the caller."""
         if self._body is not None and self._reply is not None:
             made, self.served = self._reply(b"".join(self._body))
             self.committed = self._replied = True
@@ -181,14 +181,14 @@ class Relay:
             instead = "no_stream" if self._received else "empty"
             raise self._fault("truncated" if self._events or self._named_stream else instead)
         try:
-            rest = self._encoded(self._bridge.end()) if self._bridge is not None else b""
+            rest = self._told(self._bridge.end()) if self._bridge is not None else []
         except MALFORMED as error:
             log_malformed(error)
             raise self._fault("bad_event") from None
         if self.counts or self.unknown:
             log.info("a stream held %d events twice, and %d of unknown types", self.counts["again"], self.unknown)
         # Written by us, after the proof of wholeness: gateways leave it out, or send it after a cut.
-        return rest + encode(Event(None, DONE)) if self._caller == "chat" else rest
+        return [*rest, Event(None, DONE)] if self._caller == "chat" else rest
 
     @property
     def _named_stream(self) -> bool:
@@ -218,7 +218,7 @@ class Relay:
         if self.held and self._received > LARGEST_HELD:
             raise self._fault("large_event", f"more than {LARGEST_HELD >> 20} MiB that had to be held back")
 
-    def _pass(self, event: Event) -> bytes:
+    def _pass(self, event: Event, made: list[Event]) -> None:
         self._events += 1
         if self._events > MOST_EVENTS:
             raise self._fault("large_event", f"more than {MOST_EVENTS} events")
@@ -227,17 +227,17 @@ class Relay:
             if self._watch.broken:
                 raise self._fault("tool_arguments")
             self._done = True
-            return b""
+            return
         try:
-            parsed: object = json.loads(event.data)
-        except (RecursionError, ValueError):
+            parsed = loads(event.data)
+        except ValueError:
             parsed = None
         if not isinstance(parsed, Mapping):
             raise self._fault("bad_event")
         if len(event.data) > LARGEST_EVENT and len(event.data) > (largest := self._largest(parsed)):
             raise self._fault("large_event", f"one event of more than {largest >> 20} MiB")
         try:
-            return self._judged(event, parsed)
+            self._judged(event, parsed, made)
         except MALFORMED as error:
             log_malformed(error)
             raise self._fault("bad_event") from None
@@ -248,12 +248,12 @@ class Relay:
         repeats = self._mode == "responses" and kind.startswith("response.") and not kind.endswith(".delta")
         return LARGEST_REPLY if repeats else LARGEST_EVENT
 
-    def _judged(self, event: Event, parsed: Mapping[str, object]) -> bytes:
+    def _judged(self, event: Event, parsed: Mapping[str, object], made: list[Event]) -> None:
         if self._order is not None and parsed.get("type") not in _ERRORS:
             place = self._order.place(parsed, event.data)
             if place == "again":
                 self.counts["again"] += 1
-                return b""
+                return
             if place == "wrong":
                 raise self._fault("sequence")
         sight = self._watch.see(parsed)
@@ -261,7 +261,7 @@ class Relay:
             if parsed.get("type") == "response.failed" and not event_error(parsed):
                 # Azure says why in an `error` event behind it.
                 self._bare_failure = True
-                return b""
+                return
             failure = classify_event(parsed, self._headers, content_seen=self.committed)
             raise HopFault(replace(failure, send_state=self.state) if failure.send_state == "committed" else failure)
         if self._watch.broken:
@@ -275,23 +275,15 @@ class Relay:
         if self._learn is not None and (self._mode != "chat" or any(name in event.data for name in _TELLING)):
             self._learn(parsed)
         if self._bridge is None:
-            return encode(event)
-        return self._encoded(self._bridge.feed(parsed))
+            made.append(event)
+        else:
+            made += self._told(self._bridge.feed(parsed))
 
-    def _encoded(self, events: Sequence[Mapping[str, object]]) -> bytes:
+    def _told(self, events: Sequence[Mapping[str, object]]) -> list[Event]:
         if self._learn_made is not None:
             for event in events:
                 self._learn_made(event)
-        # Chat's chunks have no name; the events of the other formats are named as their type.
-        return b"".join(
-            encode(
-                Event(
-                    None if self._caller == "chat" else str(event.get("type")),
-                    json.dumps(event, separators=(",", ":")),
-                )
-            )
-            for event in events
-        )
+        return events_of(self._caller, events)
 
     def _unnamed(self) -> HopFault:
         """The fault of a failure that never said why; a wait hint in the headers says that it is a limit."""

@@ -16,10 +16,12 @@ import httpcore2
 import httpx2
 import openai
 import pydantic
+import pydantic_core
 from httpcore2._backends.sync import SyncStream
 from httpx2._utils import URLPattern, get_environment_proxies
 from openai._constants import OVERRIDE_CAST_TO_HEADER, RAW_RESPONSE_HEADER
 from openai._models import FinalRequestOptions as FinalRequestOptions
+from openai._models import construct_type
 from openai._types import NotGiven
 from openai._types import Omit as Omit
 
@@ -350,3 +352,28 @@ def forget_environment(client: Any, headers: Mapping[str, str], *, azure_ad_toke
     if isinstance(client, (openai.OpenAI, openai.AsyncOpenAI)):
         client.organization = None
         client.project = None
+
+
+# --- typed objects ---------------------------------------------------------------------------------------------------
+
+
+def constructed(value: object, annotation: object, metadata: list[Any] | None = None) -> object:
+    """Return what the SDK makes of JSON values for a type; of a field it is told the metadata too."""
+    return construct_type(value=value, type_=annotation, metadata=metadata)
+
+
+def constructs(cls: object) -> bool:
+    """Whether a class is a model of the SDK that its own ``construct`` builds, with no ways of its own."""
+    if not isinstance(cls, type) or not issubclass(cls, openai.BaseModel):
+        return False
+    own = cast("Any", cls.construct).__func__ is cast("Any", openai.BaseModel.construct).__func__
+    return own and not cls.model_config.get("populate_by_name") and not cls.__private_attributes__
+
+
+def validator(schema: pydantic_core.CoreSchema) -> pydantic_core.SchemaValidator:
+    """Return a validator of this very schema, where pydantic would take one that a class in it has already."""
+    try:
+        return cast("Any", pydantic_core.SchemaValidator)(schema, _use_prebuilt=False)
+    except TypeError:
+        # Versions from before there was a choice.
+        return pydantic_core.SchemaValidator(schema)

@@ -17,6 +17,7 @@ import httpx2
 from typing_extensions import Self
 
 from chatsheet_llm.classify import Failure, classify_exception
+from chatsheet_llm.formats.sse import Event, encoded
 from chatsheet_llm.network import limit
 from chatsheet_llm.relay import MALFORMED as MALFORMED
 from chatsheet_llm.relay import HopFault as HopFault
@@ -50,7 +51,7 @@ class _Body:
         self._idle = idle
         self._broken = broken
         self._over_at = over
-        self._head: list[bytes] = []
+        self._head: list[Event] = []
         self._over = False
         self._exhausted = False
 
@@ -97,7 +98,7 @@ class SyncBody(_Body, httpx2.SyncByteStream):
         try:
             while self._waits:
                 with limit(self._until(until)):
-                    self._head.append(self._next())
+                    self._head += self._next()
         except Exception as error:
             self._upstream.close()
             failure = self._failure(error)
@@ -111,7 +112,13 @@ class SyncBody(_Body, httpx2.SyncByteStream):
             self.close()
 
     def __iter__(self) -> Iterator[bytes]:
-        yield b"".join(self._head)
+        for events in self.batches():
+            yield encoded(events)
+
+    def batches(self) -> Iterator[list[Event]]:
+        """Yield the events as they come, all at once that came together."""
+        head, self._head = self._head, []
+        yield head
         while not self._over:
             try:
                 with limit(self._until()):
@@ -135,7 +142,7 @@ class SyncBody(_Body, httpx2.SyncByteStream):
                     pass
         self._upstream.close()
 
-    def _next(self) -> bytes:
+    def _next(self) -> list[Event]:
         self._relay.settle()
         chunk = None
         if not self._relay.finished:
@@ -176,7 +183,7 @@ class AsyncBody(_Body, httpx2.AsyncByteStream, AsyncIterator[bytes]):
         try:
             while self._waits:
                 with limit(self._until(until)):
-                    self._head.append(await self._next())
+                    self._head += await self._next()
         except Exception as error:
             await self._upstream.aclose()
             failure = self._failure(error)
@@ -194,8 +201,15 @@ class AsyncBody(_Body, httpx2.AsyncByteStream, AsyncIterator[bytes]):
         return self
 
     async def __anext__(self) -> bytes:
+        events = await self.batch()
+        if not events:
+            raise StopAsyncIteration
+        return encoded(events)
+
+    async def batch(self) -> list[Event]:
+        """Return the next events, all at once that came together; none at the end."""
         if self._head:
-            made, self._head = b"".join(self._head), []
+            made, self._head = self._head, []
             return made
         while not self._over:
             try:
@@ -209,7 +223,7 @@ class AsyncBody(_Body, httpx2.AsyncByteStream, AsyncIterator[bytes]):
                     return made
                 continue
             raise failed
-        raise StopAsyncIteration
+        return []
 
     async def aclose(self) -> None:
         """Give the connection back: at once where the stream is whole, else by closing it."""
@@ -220,7 +234,7 @@ class AsyncBody(_Body, httpx2.AsyncByteStream, AsyncIterator[bytes]):
                     pass
         await self._upstream.aclose()
 
-    async def _next(self) -> bytes:
+    async def _next(self) -> list[Event]:
         self._relay.settle()
         chunk = None
         if not self._relay.finished:

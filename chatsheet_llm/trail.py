@@ -38,6 +38,7 @@ class Trail:
         self._attempts: list[Attempt] = []
         self._waited = 0.0
         self._at = self._begun
+        self._running: Send | None = None
         self._retry_at: datetime | None = None
         self._seconds: float | None = None
         self.late: Callable[[Hop], None] = lambda hop: None  # noqa: ARG005
@@ -50,6 +51,8 @@ class Trail:
         made = Trail(private=self._private)
         made._begun, made._at = self._begun, time.monotonic()
         made._waited, self._waited = self._waited, 0.0
+        # Each side writes down its own.
+        self._running = None
         made.late = self.late
         return made
 
@@ -66,8 +69,11 @@ class Trail:
     def begin(self, step: Send | Wait) -> None:
         """Hear of the next step."""
         self._at = time.monotonic()
+        self._running = None
         if isinstance(step, Wait):
             self._waited += step.seconds
+        else:
+            self._running = step
 
     def answered(self, step: Send, status: int, request_id: str | None) -> float:
         """Hear that the hop gave the answer, or the first content of it: the time of the call stops here.
@@ -103,6 +109,12 @@ class Trail:
         """Hear that nobody waits for this attempt any more: another hop was quicker."""
         self._add(step, "cancelled", "ambiguous", status=None, request_id=None, reason="another hop was quicker")
         self.late(step.hop)
+
+    def abandoned(self, step: Send | None = None) -> None:
+        """Hear that the caller wants no answer any more; ``step`` is what was under way, or else what began last."""
+        step = self._running if step is None else step
+        if step is not None:
+            self._add(step, "cancelled", "ambiguous", status=None, request_id=None, reason="the caller ended the call")
 
     def discreet(self, failure: Failure) -> Failure:
         """Return the failure without what the provider quoted of the call: its credentials, and its prompts."""
@@ -182,4 +194,4 @@ class Trail:
                 retry_after=retry_after,
             )
         )
-        self._waited = 0.0
+        self._waited, self._running = 0.0, None

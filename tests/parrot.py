@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 
+from loopback import Loopback, Told
 from typing_extensions import Self
 
 
@@ -82,37 +82,18 @@ class Parrot:
     def __init__(self) -> None:
         self.saying = Saying()
         self.heard: list[Heard] = []
-        outer = self
+        self._server = Loopback(self._answer)
+        self.url = self._server.url
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length") or 0))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                heard = Heard(self.command, self.path, headers, body)
-                outer.heard.append(heard)
-                told, content = repeated(outer.saying, heard)
-                self.send_response_only(outer.saying.status)
-                for name, value in told.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            do_GET = do_PUT = do_PATCH = do_DELETE = do_CONNECT = do_POST
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+    def _answer(self, asked: BaseHTTPRequestHandler, body: bytes) -> Told:
+        headers = {name.lower(): value for name, value in asked.headers.items()}
+        heard = Heard(asked.command, asked.path, headers, body)
+        self.heard.append(heard)
+        told, content = repeated(self.saying, heard)
+        return Told(self.saying.status, told.items(), content)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import inspect
 import pickle
+import sys
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -266,6 +267,34 @@ async def test_a_cancellation_is_the_caller_s_and_blames_nobody(
     assert box.hits("azure") == 0
     assert {row.state for row in client.health()} == {"closed"}
     assert busy(client) == 0
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions take notes since Python 3.11")
+@pytest.mark.parametrize("options", [{}, {"stream": True}], ids=["whole", "stream"])
+@pytest.mark.parametrize(
+    ("block", "told"),
+    [
+        ({}, "so far: litellm/chat 503 -> azure/responses cancelled, "),
+        (
+            {"chain": ["azure/responses", "litellm"], "hedge_after": 0.05},
+            "so far: azure/responses cancelled -> litellm/chat 503, ",
+        ),
+    ],
+    ids=["one after the other", "side by side"],
+)
+async def test_a_cancellation_tells_of_the_attempt_that_was_under_way(
+    client: AsyncChatClient, box: Sandbox, block: dict[str, Any], told: str, options: dict[str, Any]
+) -> None:
+    box.inject("litellm", "503")
+    box.inject("azure", "stall")
+    call = asyncio.create_task(hello(client, **options, extra_body={"chatsheet": block}))
+    await asyncio.sleep(0.15)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await call
+
+    assert [note for note in caught.value.__notes__ if note.startswith(told)]
+    assert str(caught.value.__notes__).count("cancelled") == 1
 
 
 async def test_a_cancellation_during_a_wait_ends_it(box: Sandbox) -> None:

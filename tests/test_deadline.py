@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from either import KINDS, Either, Kind, settings_at, well
 from fault_server import Certificates, FaultServer, Reply, parse
+from loopback import free_port
 from tenacity import wait_fixed
+from ticking import ticking
 from typing_extensions import Self
 
 from chatsheet_llm import AsyncChatClient, errors, resolve, route_of
@@ -287,28 +289,12 @@ def test_the_end_of_an_event_loop_does_not_wait_for_a_resolver_that_hangs(names:
 
 def test_the_event_loop_runs_on_while_a_name_is_looked_up(names: Names) -> None:
     async def call() -> int:
-        ticks = 0
-
-        async def tick() -> None:
-            nonlocal ticks
-            while True:
-                await asyncio.sleep(0.01)
-                ticks += 1
-
         async with AsyncChatClient(settings_at("http://runs-on.test"), deadline=DEADLINE) as client:
-            beside = asyncio.create_task(tick())
-            with pytest.raises(errors.DeadlineExceededError):
+            with ticking() as ticks, pytest.raises(errors.DeadlineExceededError):
                 await client.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": "Hello"}])
-            beside.cancel()
-        return ticks
+        return ticks.count
 
     assert asyncio.run(call()) > 10
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 class Blackholes(tuple[str, ...]):

@@ -15,7 +15,7 @@ from raw_server import Raw, chained, serving
 from chatsheet_llm import AsyncChatClient, ChatClient, InvalidAnswerError, StreamInterrupted
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.formats import STREAMS
-from chatsheet_llm.formats.sse import DONE, Decoder
+from chatsheet_llm.formats.sse import DONE, Decoder, encoded
 from chatsheet_llm.relay import HopFault, Relay
 from chatsheet_llm.route import Mode
 
@@ -77,9 +77,9 @@ def cut(mode: Mode, caller: Mode, at: int, size: int) -> tuple[bytes, str | None
     raw, given = GOLDEN[mode][:at], b""
     try:
         for begin in range(0, at, size):
-            given += relay.feed(raw[begin : min(begin + size, at)])
+            given += encoded(relay.feed(raw[begin : min(begin + size, at)]))
             relay.settle()
-        given += relay.end()
+        given += encoded(relay.end())
     except HopFault as fault:
         return given, fault.failure.fault, relay.committed
     return given, None, relay.committed

@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("sdk", "limits", "aside", "resolve", "wire", "wire_async", "bounds", "network", "endpoints",
      "shared_clock", "state_threads", "sharing", "redis_state"),
     ("relay", "streams", "restart", "recovery", "trail", "race", "drive", "exchange", "report"),
-    ("choices", "connections", "core", "client"),
+    ("choices", "connections", "core", "resources", "client"),
     ("cli", "proxy_config", "sandbox", "testing"),
 )  # fmt: skip
 """Module or package to floor, bottom first.  Within a floor anything goes but a circle."""

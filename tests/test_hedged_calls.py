@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from typing import Any
 
 import pytest
 from client_cases import hello, settings_for, text_of, way
+from either import KINDS, Either, Kind, settings_at
+from golden_streams import chunk, sse
+from raw_server import Raw, serving
 
 from chatsheet_llm import (
     AsyncChatClient,
     ChatClient,
     HopTimeoutError,
     SettingsError,
+    StreamInterrupted,
+    restart_of,
     route_of,
     sdk,
 )
@@ -170,6 +176,20 @@ async def test_the_caller_s_cancellation_ends_both(box: Sandbox) -> None:
         assert pooled(client) == 0
 
 
+async def test_calls_that_their_callers_gave_up_do_not_make_the_next_wait_longer(box: Sandbox) -> None:
+    async with AsyncChatClient(settings_for(box), chain=CHAIN, hedge_after="p95") as client:
+        for _ in range(25):
+            await hello(client)
+        box.inject("litellm", "stall")
+        box.inject("azure", "stall", times=3)
+        for _ in range(3):
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(hello(client.copy(hedge_after=0.01)), 0.1)
+        route = way(route_of(await hello(client)))
+
+    assert route == "litellm/chat cancelled -> azure/chat 200"
+
+
 def test_after_enough_answers_p95_says_when_one_is_late(box: Sandbox) -> None:
     with ChatClient(settings_for(box), chain=CHAIN, hedge_after="p95") as client:
         for _ in range(25):
@@ -178,6 +198,55 @@ def test_after_enough_answers_p95_says_when_one_is_late(box: Sandbox) -> None:
         route = way(route_of(hello(client)))
 
     assert route == "litellm/chat cancelled -> azure/chat 200"
+
+
+# --- and then the stream of the quicker one breaks
+
+FAILS_LATE = {
+    "refused": Raw([0.3, b"{}"], kind="application/json", status="503 Service Unavailable"),
+    "unknown": Raw([0.3], ending="reset"),
+}
+BREAKS = Raw([0.4, sse(chunk({"content": "half"})), 0.1])
+WHOLE = Raw(sse(chunk({"content": "whole"}), chunk({}, "stop"), "[DONE]"))
+
+
+def restarted(kind: Kind, first: Raw) -> tuple[list[Any], str, list[int]]:
+    """What the caller of a stream is given, its route, and how often each hop was asked: one failed, one broke."""
+    with serving(first) as one, serving(BREAKS) as two, serving(WHOLE) as three:
+        servers = (one, two, three)
+        settings = settings_at(*(server.url for server in servers))
+        given: list[Any] = []
+        with Either(kind, settings, hedge_after=0.1, stream_recovery="restart") as made:
+            stream = made.hello(stream=True)
+            try:
+                with contextlib.suppress(StopIteration, StopAsyncIteration):
+                    while True:
+                        given.append(made.next_of(stream))
+            except StreamInterrupted as error:
+                given.append(error)
+            route = way(route_of(stream))
+        return given, route, [len(server.asked) for server in servers]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_restart_knows_of_the_hop_that_had_failed_beside_the_one_that_broke(kind: Kind) -> None:
+    given, route, asked = restarted(kind, FAILS_LATE["refused"])
+    told = [notice for notice in map(restart_of, given) if notice is not None]
+
+    assert route == "one/chat 503 -> two/chat truncated -> three/chat 200"
+    assert [(notice.broke, notice.hop, notice.discarded) for notice in told] == [("two/chat", "three/chat", "half")]
+    assert text_of(given) == "halfwhole"
+    assert asked == [1, 1, 1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_both_may_have_done_allows_no_restart(kind: Kind) -> None:
+    given, route, asked = restarted(kind, FAILS_LATE["unknown"])
+
+    assert route == "one/chat reset -> two/chat truncated"
+    assert isinstance(given[-1], StreamInterrupted)
+    assert given[-1].partial == "half"
+    assert asked == [1, 1, 0]
 
 
 @pytest.mark.parametrize("wrong", [0, -1, "p99", True, float("nan")])

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 import warnings
@@ -24,7 +25,15 @@ from either import KINDS, Either, Kind, settings_at, well
 from fault_server import Certificates, FaultServer, Reply, parse
 from forking import forks, in_a_child, multithreaded
 
-from chatsheet_llm import AsyncChatClient, ChatClient, LocalResourceError, route_of, sdk
+from chatsheet_llm import (
+    AsyncChatClient,
+    ChatClient,
+    LocalResourceError,
+    RateLimitedError,
+    StreamInterrupted,
+    route_of,
+    sdk,
+)
 from chatsheet_llm.sandbox import Sandbox
 
 CALLS = 12
@@ -355,6 +364,52 @@ def test_a_call_that_a_close_breaks_blames_no_hop_and_asks_no_other(box: Sandbox
     assert box.hits("azure") == 0
 
 
+def read_on(made: Either, stream: Any) -> None:
+    while True:
+        made.next_of(stream)
+
+
+@pytest.mark.parametrize("recovery", ["off", "restart"])
+@both
+def test_a_close_under_running_streams_blames_no_hop_and_keeps_what_was_said(
+    kind: Kind, recovery: str, box: Sandbox
+) -> None:
+    box.inject("litellm", "drip:0.002")
+    errors: list[StreamInterrupted] = []
+    with Either(kind, settings_for(box), stream_recovery=recovery) as made:
+        streams = [made.hello(stream=True) for _ in range(6)]
+        for stream in streams:
+            made.next_of(stream)
+        made.wait(made.client.close())
+        for stream in streams:
+            with pytest.raises(StreamInterrupted, match="the connection broke: this client was closed") as caught:
+                read_on(made, stream)
+            errors.append(caught.value)
+        states = {row.state for row in made.client.health()}
+
+    assert states == {"closed"}
+    assert box.hits("azure") == 0
+    assert all(error.partial for error in errors)
+    assert {(len(error.route.attempts), error.route.attempts[0].send_state) for error in errors} == {(1, "committed")}
+
+
+def test_a_stream_that_a_close_broke_waits_for_no_other_hop(box: Sandbox) -> None:
+    box.inject("azure", "429;retry-after=2")
+    box.inject("litellm", "drip:0.002")
+    with Either("sync", settings_for(box), chain=("litellm", "azure/responses"), stream_recovery="restart") as made:
+        with pytest.raises(RateLimitedError):
+            made.client.copy(chain="azure/responses", deadline=0.5).chat.completions.create(**asked("Hello"))
+        stream = made.hello(stream=True)
+        made.next_of(stream)
+        made.client.close()
+        begun = time.monotonic()
+        with pytest.raises(StreamInterrupted):
+            read_on(made, stream)
+        took = time.monotonic() - begun
+
+    assert took < 0.5
+
+
 def test_a_close_while_threads_call_gives_each_an_answer_or_says_so(box: Sandbox) -> None:
     client = ChatClient(settings_for(box))
     ends: list[str] = []
@@ -448,6 +503,23 @@ def test_an_interrupt_from_the_keyboard_passes_and_blames_nobody(stream: bool, b
     assert box.hits("azure") == 0
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions take notes since Python 3.11")
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("hedge_after", [None, 0.05], ids=["alone", "side by side"])
+def test_an_interrupt_tells_of_what_was_under_way(stream: bool, hedge_after: float | None, box: Sandbox) -> None:
+    box.inject("litellm", "stall")
+    box.inject("azure", "stall")
+    with Either("sync", settings_for(box), hedge_after=hedge_after) as made:
+        timer = threading.Timer(0.15, os.kill, [os.getpid(), signal.SIGINT])
+        timer.start()
+        with pytest.raises(KeyboardInterrupt) as caught:
+            made.hello(stream=stream)
+        timer.join()
+    told = next(note for note in caught.value.__notes__ if note.startswith("so far: litellm/chat cancelled"))
+
+    assert ("azure/responses cancelled" in told) is (hedge_after is not None)
+
+
 def test_an_interrupted_probe_leaves_the_way_free(box: Sandbox) -> None:
     box.inject("litellm", "reset")
     with Either("sync", settings_for(box)) as made:
@@ -481,7 +553,7 @@ async def test_a_caller_s_own_timeout_passes_as_it_is_and_tells_what_was_tried(b
         assert all(connection.is_available() for connection in connections(client))
         if hasattr(caught.value, "add_note"):
             cancelled = caught.value.__cause__
-            assert "litellm/chat 503" in str(getattr(cancelled, "__notes__", ""))
+            assert "litellm/chat 503 -> azure/responses cancelled" in str(getattr(cancelled, "__notes__", ""))
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="open files are not listed here")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import textwrap
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from config_writing import Written, comments, writer
 
 from chatsheet_llm.errors import SettingsError
-from chatsheet_llm.proxy_config import proxy_config
-from chatsheet_llm.settings import Settings
 
 ENDPOINTS: dict[str, dict[str, object]] = {
     "azure": {"base_url": "https://one.openai.azure.com", "api_key": "canary-1"},
@@ -20,31 +17,15 @@ ENDPOINTS: dict[str, dict[str, object]] = {
     "litellm": {"base_url": "https://litellm.example.com"},
 }
 
-Written = Callable[..., str]
-
 
 @pytest.fixture
 def written(tmp_path: Path) -> Written:
-    """Write the configuration of a models.yaml; ``endpoints`` lays fields over those that every test has."""
-
-    def write(models: str, chain: str = "litellm,azure", **endpoints: dict[str, object]) -> str:
-        path = tmp_path / "models.yaml"
-        path.write_text(textwrap.dedent(models), encoding="utf-8")
-        told = {name: {**ENDPOINTS.get(name, {}), **endpoints.get(name, {})} for name in {**ENDPOINTS, **endpoints}}
-        return proxy_config(Settings(_env_file=None, models_file=path, chain=chain, endpoints=told))
-
-    return write
+    return writer(tmp_path / "models.yaml", ENDPOINTS)
 
 
 def models(text: str) -> dict[str, str]:
     """Name to the string of the model, in the order of the file."""
     return {entry["model_name"]: entry["litellm_params"]["model"] for entry in yaml.safe_load(text)["model_list"]}
-
-
-def comments(text: str) -> str:
-    """The comments as running text."""
-    lines = [line.strip().removeprefix("#").strip() for line in text.splitlines() if line.strip().startswith("#")]
-    return " ".join(lines)
 
 
 HOUSE = {"house": {"kind": "litellm", "base_url": "https://house.example.com"}}

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from config_writing import Written, comments, writer
 
 from chatsheet_llm.errors import SettingsError
-from chatsheet_llm.proxy_config import check, proxy_config
-from chatsheet_llm.settings import Settings
+from chatsheet_llm.proxy_config import check
 
 ENDPOINTS: dict[str, dict[str, object]] = {
     "azure": {"base_url": "https://one.openai.azure.com/openai/v1/", "api_key": "canary-1"},
@@ -23,20 +22,10 @@ ENDPOINTS: dict[str, dict[str, object]] = {
     "litellm": {"base_url": "https://litellm.example.com"},
 }
 
-Written = Callable[..., str]
-
 
 @pytest.fixture
 def written(tmp_path: Path) -> Written:
-    """Write the configuration of a models.yaml; ``endpoints`` lays fields over those that every test has."""
-
-    def write(models: str, chain: str = "litellm,azure", **endpoints: dict[str, object]) -> str:
-        path = tmp_path / "models.yaml"
-        path.write_text(textwrap.dedent(models), encoding="utf-8")
-        told = {name: {**ENDPOINTS.get(name, {}), **endpoints.get(name, {})} for name in {**ENDPOINTS, **endpoints}}
-        return proxy_config(Settings(_env_file=None, models_file=path, chain=chain, endpoints=told))
-
-    return write
+    return writer(tmp_path / "models.yaml", ENDPOINTS)
 
 
 def entries(text: str) -> dict[str, dict[str, Any]]:
@@ -47,12 +36,6 @@ def params(text: str) -> dict[str, Any]:
     """The ``litellm_params`` of the only entry."""
     (entry,) = entries(text).values()
     return dict(entry["litellm_params"])
-
-
-def comments(text: str) -> str:
-    """The comments as running text."""
-    lines = [line.strip().removeprefix("#").strip() for line in text.splitlines() if line.strip().startswith("#")]
-    return " ".join(lines)
 
 
 ALL = """

@@ -183,6 +183,8 @@ def test_an_id_stays_one_segment_below_its_resource(resource: str, id_: str, hom
     with contextlib.suppress(errors.ChatsheetError, ValueError):
         done(client, lambda it: getattr(it, resource).retrieve(id_))
 
+    # The SDK itself refuses what would lead out of the resource.
+    assert bool(home.heard) is (id_ != "..")
     for heard in home.heard:
         start, _, rest = heard.target.partition(f"/v1/{resource}/")
         assert start == ""
@@ -196,6 +198,7 @@ def test_a_model_s_name_stays_one_segment_of_a_dated_path(deployment: str, home:
     with contextlib.suppress(errors.ChatsheetError, ValueError):
         chat(made("sync", settings_at(lambda role: home.url, "azure-dated")), deployment)
 
+    assert home.heard
     for heard in home.heard:
         path, _, query = heard.target.partition("?")
         assert path.startswith("/openai/")

@@ -13,6 +13,7 @@ from golden_streams import GOLDEN, Json, chunk, sse
 from raw_server import Raw, chained, serving
 
 from chatsheet_llm import AsyncChatClient, ChatClient, errors, relay, route_of
+from chatsheet_llm.formats.sse import encoded
 from chatsheet_llm.relay import HopFault, Relay
 from chatsheet_llm.route import Mode
 from chatsheet_llm.sandbox import Sandbox
@@ -211,7 +212,7 @@ def test_what_repeats_a_whole_answer_of_responses_may_be_as_large_as_one() -> No
     event = {"type": "response.completed", "response": {"output": [item]}}
     made = Relay("responses", "responses", {}, None)
 
-    assert len(made.feed(sse(event))) > 3 * MIB
+    assert len(encoded(made.feed(sse(event)))) > 3 * MIB
     made.settle()
     assert made.whole
 
@@ -247,7 +248,7 @@ def test_what_is_held_back_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_whole_answer_instead_of_a_stream_is_bounded() -> None:
-    made = Relay("chat", "chat", {}, None, reply=lambda body: (body, ""))
+    made = Relay("chat", "chat", {}, None, reply=lambda body: ([], ""))
     with pytest.raises(HopFault) as raised:
         feed(made, b'{"a": "', *[b"x" * MIB] * 16)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -274,6 +275,76 @@ def test_the_sdk_s_helper_puts_no_two_answers_together(box: Sandbox) -> None:
         list(stream)
 
     assert box.hits("azure") == 0
+
+
+@pytest.mark.parametrize("raw", [{}, {"x-stainless-helper-method": "mine"}], ids=["plain", "with a header of its own"])
+def test_its_helper_for_responses_neither(raw: dict[str, str], box: Sandbox) -> None:
+    box.inject("litellm", "cut:2")
+    with (
+        client_of(box, "restart") as client,
+        pytest.raises(errors.StreamInterrupted) as caught,
+        client.responses.stream(model="gpt-5", input="hello there", extra_headers=raw) as stream,
+    ):
+        list(stream)
+
+    assert caught.value.partial == BEGUN
+    assert [attempt.outcome for attempt in caught.value.route.attempts] == ["truncated"]
+    assert box.hits("azure") == 0
+
+
+async def test_nor_do_both_asynchronously(box: Sandbox) -> None:
+    box.inject("litellm", "cut:2")
+    asked = {"model": "gpt-5", "messages": [{"role": "user", "content": "hello there"}]}
+    async with AsyncChatClient(settings_for(box), stream_recovery="restart") as client:
+        for helper in (client.chat.completions.stream(**asked), client.responses.stream(model="gpt-5", input="hello")):
+            with pytest.raises(errors.StreamInterrupted) as caught:
+                async with helper as stream:
+                    [event async for event in stream]
+
+            assert caught.value.partial == BEGUN
+
+    assert box.hits("azure") == 0
+
+
+def test_the_helper_for_responses_gives_a_whole_answer_as_the_sdk_does(box: Sandbox) -> None:
+    with (
+        client_of(box, "restart") as client,
+        client.copy().responses.stream(model="gpt-5", input="hello there") as stream,
+    ):
+        answer = stream.get_final_response()
+
+    assert answer.output_text.startswith("You said: hello there")
+    assert box.requests[-1].headers["x-stainless-helper-method"] == "responses.stream"
+
+
+async def test_a_restart_that_its_caller_cancels_tells_of_the_hop_that_was_asked(box: Sandbox) -> None:
+    box.inject("litellm", "cut:2")
+    box.inject("azure", "stall")
+    async with AsyncChatClient(settings_for(box), stream_recovery="restart") as client:
+        stream = await hello(client, stream=True)
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(read(stream), 0.2)
+    last = route_of(stream).attempts[-1]
+
+    assert outcomes(stream) == ["truncated", "cancelled"]
+    assert (last.hop, last.send_state, last.maybe_billed) == ("azure/responses", "ambiguous", True)
+
+
+async def read(stream: Any) -> None:
+    async for _ in stream:
+        pass
+
+
+def test_a_client_that_is_closed_before_the_next_hop_answers_is_an_interruption(box: Sandbox) -> None:
+    box.inject("litellm", "cut:2")
+    box.inject("azure", "slow:0.4")
+    client = client_of(box, "restart")
+    threading.Timer(0.2, client.close).start()
+    given: list[Any] = []
+    with pytest.raises(errors.StreamTruncated) as caught:
+        given.extend(hello(client, stream=True))
+
+    assert caught.value.partial == text_of(given) == BEGUN
 
 
 @pytest.mark.parametrize("read", ["whole", "a part"])

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatsheet_llm.formats import STREAMS
-from chatsheet_llm.formats.sse import Decoder
+from chatsheet_llm.formats.sse import Decoder, Event, encoded
 from chatsheet_llm.relay import HopFault, Relay
 from chatsheet_llm.route import Mode
 
@@ -109,9 +109,9 @@ def passed(made: Relay, chunks: Sequence[bytes]) -> tuple[bytes, str | None]:
     given = b""
     try:
         for part in chunks:
-            given += made.feed(part)
+            given += encoded(made.feed(part))
             made.settle()
-        given += made.end()
+        given += encoded(made.end())
     except HopFault as fault:
         return given, fault.failure.fault
     return given, None
@@ -323,16 +323,16 @@ def test_a_page_that_is_no_stream_is_not_called_truncated() -> None:
 def test_a_whole_reply_that_comes_instead_is_read_to_its_end_and_made_a_stream(size: int) -> None:
     body = b'\xef\xbb\xbf \r\n {"choices": []}'
     heard: list[bytes] = []
-    made = Relay("chat", "chat", {}, None, reply=lambda given: (heard.append(given) or b"made", "served"))
+    made = Relay("chat", "chat", {}, None, reply=lambda given: (heard.append(given) or [Event(None, "made")], "served"))
     given, fault = passed(made, [body[at : at + size] for at in range(0, len(body), size)])
 
-    assert (given, fault) == (b"made", None)
+    assert (given, fault) == (b"data: made\n\n", None)
     assert b"".join(heard).strip(b"\xef\xbb\xbf \r\n") == b'{"choices": []}'
     assert (made.whole, made.committed, made.served) == (True, True, "served")
 
 
 def test_a_stream_whose_data_is_json_is_no_whole_reply() -> None:
-    made = Relay("chat", "chat", {}, None, reply=lambda given: (b"made", ""))
+    made = Relay("chat", "chat", {}, None, reply=lambda given: ([Event(None, "made")], ""))
 
     assert passed(made, [CHAT[at : at + 1] for at in range(len(CHAT))])[1] is None
 
@@ -343,6 +343,6 @@ def test_what_is_held_back_was_never_delivered(mode: Mode, end: bytes, fault: st
     made.feed(BEFORE[mode] + CONTENT[mode])
 
     with pytest.raises(HopFault) as caught:
-        made.end() if made.feed(end) == b"" else None
+        made.end() if made.feed(end) == [] else None
     assert made.committed
     assert (caught.value.failure.fault, caught.value.failure.send_state) == (fault, "ambiguous")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from either import KINDS, Either, Kind, settings_at, well
 from fault_server import FaultServer, Reply
+from ticking import ticking
 
 from chatsheet_llm import AsyncChatClient, errors, route_of
 from chatsheet_llm.endpoints.tokens import passing
@@ -118,19 +119,10 @@ def test_a_provider_that_takes_its_time_does_not_block_the_event_loop(server: Li
         return "token"
 
     async def call() -> int:
-        ticks = 0
-
-        async def tick() -> None:
-            nonlocal ticks
-            while True:
-                await asyncio.sleep(0.01)
-                ticks += 1
-
         async with AsyncChatClient(settings(server.url, provider)) as client:
-            beside = asyncio.create_task(tick())
-            await client.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": "Hello"}])
-            beside.cancel()
-        return ticks
+            with ticking() as ticks:
+                await client.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": "Hello"}])
+        return ticks.count
 
     assert asyncio.run(call()) > 10
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
+
+from chatsheet_llm.route import Mode
 
 DONE = "[DONE]"
 NOT_TEXT = "\0"
@@ -61,6 +65,9 @@ def _event(block: bytes) -> Event | None:
         text = block.decode("utf-8")
     except UnicodeDecodeError:
         return Event(None, NOT_TEXT)
+    if text.startswith("data: ") and "\n" not in text:
+        # Nearly every chunk of chat.
+        return Event(None, text[6:])
     for line in text.lstrip("\ufeff").split("\n"):
         field, _, value = line.partition(":")
         value = value[1:] if value.startswith(" ") else value
@@ -71,7 +78,20 @@ def _event(block: bytes) -> Event | None:
     return Event(name, "\n".join(data)) if data else None
 
 
+def events_of(mode: Mode, pieces: Iterable[Mapping[str, object]]) -> list[Event]:
+    """Return the events that bring these pieces: named as their type, or, for chat, without a name."""
+    named = mode != "chat"
+    return [
+        Event(str(piece.get("type")) if named else None, json.dumps(piece, separators=(",", ":"))) for piece in pieces
+    ]
+
+
 def encode(event: Event) -> bytes:
     """Return the event's bytes."""
     lines = "".join(f"data: {line}\n" for line in event.data.split("\n"))
     return f"event: {event.name}\n{lines}\n".encode() if event.name else f"{lines}\n".encode()
+
+
+def encoded(events: Iterable[Event]) -> bytes:
+    """Return the bytes of several events."""
+    return b"".join(map(encode, events))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 
 from chatsheet_llm.formats.errors import FormatError, mapping, objects
 from chatsheet_llm.formats.ledger import Object
-from chatsheet_llm.formats.sse import DONE, Event, encode
+from chatsheet_llm.formats.sse import DONE, Event, encoded, events_of
 from chatsheet_llm.formats.whole_stream_events import responses_events as responses_events
 from chatsheet_llm.route import Mode
 
@@ -36,13 +35,15 @@ def chat_chunks(completion: Mapping[str, object], *, include_usage: bool) -> lis
     return chunks
 
 
+def whole_events(mode: Mode, pieces: Iterable[Mapping[str, object]]) -> list[Event]:
+    """Return the events of a whole stream: named as their type, or, for chat, bare ones and ``[DONE]``."""
+    events = events_of(mode, pieces)
+    return [*events, Event(None, DONE)] if mode == "chat" else events
+
+
 def sse(mode: Mode, pieces: Iterable[Mapping[str, object]]) -> bytes:
-    """Return the bytes of a whole stream: events named as their type, or, for chat, bare ones and ``[DONE]``."""
-    events = [
-        Event(None if mode == "chat" else str(piece.get("type")), json.dumps(piece, separators=(",", ":")))
-        for piece in pieces
-    ]
-    return b"".join(map(encode, [*events, *([Event(None, DONE)] if mode == "chat" else [])]))
+    """Return the bytes of a whole stream."""
+    return encoded(whole_events(mode, pieces))
 
 
 _ON_EVERY_CHUNK = ("id", "created", "model", "service_tier", "system_fingerprint")

@@ -1,16 +1,14 @@
 """The chat <-> Responses bridge over recorded traffic: every result is of its format, and stream equals whole."""
 
 import json
-import os
 import re
 from collections import Counter
 from itertools import pairwise
-from pathlib import Path
 
-import jsonschema
 import pytest
 from folding import fold, sdk_fold
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from shared_files import recordings, schema, shared, sse_events
 
 from chatsheet_llm.formats.chat_responses_reply import responses_to_chat
 from chatsheet_llm.formats.chat_responses_request import chat_to_responses
@@ -18,60 +16,20 @@ from chatsheet_llm.formats.chat_responses_stream import ResponsesToChatStream
 from chatsheet_llm.formats.errors import FormatError
 
 
-def shared(*parts):
-    roots = [os.environ.get("CHATSHEET_SHARED"), *(parent / "shared" for parent in Path(__file__).resolve().parents)]
-    for root in filter(None, roots):
-        if (path := Path(root, *parts)).exists():
-            return path
-    pytest.skip(f"recorded traffic is absent: no shared/{'/'.join(parts)} beside the checkout, CHATSHEET_SHARED unset")
+def chat_requests():
+    return [row for row in recordings() if row["kind"] in ("openai-chat", "azure-chat")]
 
 
-@pytest.fixture(scope="module")
-def recordings():
-    with shared("traffic", "recordings.jsonl").open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
-
-
-@pytest.fixture(scope="module")
-def valid():
-    document = json.loads(shared("wire", "openai-api-subset.json").read_text(encoding="utf-8"))
-
-    def loosen(node):
-        # OpenAPI's oneOf names a discriminator here; without it a user message is two kinds of item at once.
-        if isinstance(node, dict):
-            return {("anyOf" if key == "oneOf" else key): loosen(value) for key, value in node.items()}
-        return [loosen(value) for value in node] if isinstance(node, list) else node
-
-    schemas = {"components": loosen(document["components"])}
-
-    def check(name):
-        validator = jsonschema.Draft202012Validator({"$ref": f"#/components/schemas/{name}", **schemas})
-        return lambda body: [error.message[:200] for error in validator.iter_errors(body)]
-
-    return check
-
-
-def events(sse):
-    for block in sse.replace("\r\n", "\n").split("\n\n"):
-        data = "\n".join(line[5:].removeprefix(" ") for line in block.split("\n") if line.startswith("data:"))
-        if data and data != "[DONE]":
-            yield json.loads(data)
-
-
-def chat_requests(recordings):
-    return [row for row in recordings if row["kind"] in ("openai-chat", "azure-chat")]
-
-
-def responses(recordings, *, sse):
+def responses(*, sse):
     wanted = ("openai-responses", "azure-responses")
-    rows = [row for row in recordings if row["kind"] in wanted and row["response"]["status"] == 200]
+    rows = [row for row in recordings() if row["kind"] in wanted and row["response"]["status"] == 200]
     return [row for row in rows if row["sse"] is sse and row["op"] in ("create", "retrieve")]
 
 
-def test_every_recorded_chat_request_becomes_a_valid_responses_request(recordings, valid):
-    is_chat, is_responses = valid("CreateChatCompletionRequest"), valid("CreateResponse")
+def test_every_recorded_chat_request_becomes_a_valid_responses_request():
+    is_chat, is_responses = schema("CreateChatCompletionRequest"), schema("CreateResponse")
     counts, wrong, refused, lost = Counter(), {}, {}, Counter()
-    for row in chat_requests(recordings):
+    for row in chat_requests():
         original = row["request"]["json"]
         before = json.dumps(original)
         try:
@@ -99,9 +57,9 @@ def named(body):
     return {**body, "input": items}
 
 
-def test_reasoning_without_its_id_was_taken_wherever_it_was_sent(recordings):
+def test_reasoning_without_its_id_was_taken_wherever_it_was_sent():
     statuses = {True: Counter(), False: Counter()}
-    for row in recordings:
+    for row in recordings():
         body = row["request"]["json"]
         if row["kind"] not in ("openai-responses", "azure-responses") or not isinstance(body, dict):
             continue
@@ -116,9 +74,9 @@ def test_reasoning_without_its_id_was_taken_wherever_it_was_sent(recordings):
     assert statuses[True][400] > 0
 
 
-def test_nothing_in_a_recorded_request_vanishes_unlisted(recordings):
+def test_nothing_in_a_recorded_request_vanishes_unlisted():
     checked = 0
-    for original in [row["request"]["json"] for row in chat_requests(recordings)] + litellm_requests():
+    for original in [row["request"]["json"] for row in chat_requests()] + litellm_requests():
         try:
             body, losses = chat_to_responses(original)
         except FormatError:
@@ -137,9 +95,9 @@ def test_nothing_in_a_recorded_request_vanishes_unlisted(recordings):
     assert checked > 3000
 
 
-def test_nothing_in_a_recorded_reply_vanishes(recordings):
+def test_nothing_in_a_recorded_reply_vanishes():
     checked = 0
-    for row in responses(recordings, sse=False):
+    for row in responses(sse=False):
         reply = json.loads(row["response"]["body"])
         if reply["status"] not in ("completed", "incomplete"):
             continue
@@ -157,10 +115,10 @@ def test_nothing_in_a_recorded_reply_vanishes(recordings):
     assert checked > 1000
 
 
-def test_every_recorded_reply_becomes_a_chat_completion(recordings, valid):
-    is_completion = valid("CreateChatCompletionResponse")
+def test_every_recorded_reply_becomes_a_chat_completion():
+    is_completion = schema("CreateChatCompletionResponse")
     counts, wrong = Counter(), {}
-    for row in responses(recordings, sse=False):
+    for row in responses(sse=False):
         reply = json.loads(row["response"]["body"])
         if reply["status"] not in ("completed", "incomplete"):
             with pytest.raises(FormatError):
@@ -186,12 +144,12 @@ def test_every_recorded_reply_becomes_a_chat_completion(recordings, valid):
     assert counts["completions"] > 150
 
 
-def test_every_recorded_stream_folds_to_the_reply_it_ends_with(recordings):
+def test_every_recorded_stream_folds_to_the_reply_it_ends_with():
     counts = Counter()
-    for row in responses(recordings, sse=True):
+    for row in responses(sse=True):
         stream = ResponsesToChatStream(include_usage=True)
         chunks, last = [], None
-        for event in events(row["response"]["body"]):
+        for event in sse_events(row["response"]["body"]):
             chunks += stream.feed(event)
             last = event
         whole, losses = responses_to_chat(last["response"])
@@ -208,9 +166,9 @@ def test_every_recorded_stream_folds_to_the_reply_it_ends_with(recordings):
 
 
 @pytest.mark.parametrize("missing", ["delta", "done", "added", "created", "in_progress", "everything", "output"])
-def test_a_stream_that_leaves_events_out_still_folds_to_its_reply(recordings, missing):
-    for row in responses(recordings, sse=True):
-        given = list(events(row["response"]["body"]))
+def test_a_stream_that_leaves_events_out_still_folds_to_its_reply(missing):
+    for row in responses(sse=True):
+        given = list(sse_events(row["response"]["body"]))
         whole, _ = responses_to_chat(given[-1]["response"])
         kept = [event for event in given[:-1] if missing != "everything" and not event["type"].endswith(f".{missing}")]
         end = given[-1]

@@ -26,6 +26,7 @@ from sdk_folds import sdk_folded
 from wild_bodies import bodies, replies
 
 from chatsheet_llm.formats import BRIDGES, REPLIES, STREAMS
+from chatsheet_llm.formats.sse import encoded
 from chatsheet_llm.route import MODES
 from chatsheet_llm.streams import HopFault, Relay
 
@@ -403,9 +404,9 @@ def relayed(relay, chunks):
     made = []
     for chunk in chunks:
         relay.settle()
-        made.append(relay.feed(chunk))
+        made.append(encoded(relay.feed(chunk)))
     relay.settle()
-    return b"".join([*made, relay.end()])
+    return b"".join([*made, encoded(relay.end())])
 
 
 @with_itself

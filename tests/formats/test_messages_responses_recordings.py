@@ -3,12 +3,10 @@
 import base64
 import copy
 import json
-import os
 from collections import Counter
-from pathlib import Path
 
-import jsonschema
 import pytest
+from shared_files import recordings, schema
 
 from chatsheet_llm.formats.compose import origin
 from chatsheet_llm.formats.errors import FormatError
@@ -17,33 +15,14 @@ from chatsheet_llm.formats.responses_messages_request import responses_to_messag
 from chatsheet_llm.formats.seals import open_thinking
 
 
-def shared(*parts):
-    roots = [os.environ.get("CHATSHEET_SHARED"), *(parent / "shared" for parent in Path(__file__).resolve().parents)]
-    for root in filter(None, roots):
-        if (path := Path(root, *parts)).exists():
-            return path
-    pytest.skip(f"recorded traffic is absent: no shared/{'/'.join(parts)} beside the checkout, CHATSHEET_SHARED unset")
-
-
 @pytest.fixture(scope="module")
 def recorded():
-    with shared("traffic", "recordings.jsonl").open(encoding="utf-8") as lines:
-        return [row for row in map(json.loads, lines) if row["kind"] == "anthropic-messages"]
+    return [row for row in recordings() if row["kind"] == "anthropic-messages"]
 
 
 @pytest.fixture(scope="module")
 def valid():
-    document = json.loads(shared("wire", "openai-api-subset.json").read_text(encoding="utf-8"))
-
-    def loosen(node):
-        # OpenAPI's oneOf names a discriminator here; without it a user message is two kinds of item at once.
-        if isinstance(node, dict):
-            return {("anyOf" if key == "oneOf" else key): loosen(value) for key, value in node.items()}
-        return [loosen(value) for value in node] if isinstance(node, list) else node
-
-    schema = {"$ref": "#/components/schemas/CreateResponse", "components": loosen(document["components"])}
-    validator = jsonschema.Draft202012Validator(schema)
-    return lambda body: [error.message[:200] for error in validator.iter_errors(body)]
+    return schema("CreateResponse")
 
 
 def translated(recorded):

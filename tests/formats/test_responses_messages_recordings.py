@@ -2,14 +2,13 @@
 
 import itertools
 import json
-import os
 import re
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 from pydantic import BaseModel, TypeAdapter
+from shared_files import recordings
 
 from chatsheet_llm.formats import responses_messages_tables as tables
 from chatsheet_llm.formats.chat_responses_request import chat_to_responses
@@ -49,37 +48,28 @@ def test_losses_are_told_in_the_words_of_chat():
     ]
 
 
-def shared(*parts):
-    roots = [os.environ.get("CHATSHEET_SHARED"), *(parent / "shared" for parent in Path(__file__).resolve().parents)]
-    for root in filter(None, roots):
-        if (path := Path(root, *parts)).exists():
-            return path
-    pytest.skip(f"recorded traffic is absent: no shared/{'/'.join(parts)} beside the checkout, CHATSHEET_SHARED unset")
-
-
 @pytest.fixture(scope="module")
 def requests():
     """Id and body of every recorded Responses request, and of every Chat request on its way."""
     found = []
-    with shared("traffic", "recordings.jsonl").open(encoding="utf-8") as lines:
-        for row in map(json.loads, lines):
-            body = row["request"].get("json")
-            if row["kind"] in ("openai-responses", "azure-responses") and row["op"] == "create":
-                found.append((row["id"], body))
-            elif row["kind"] in ("openai-chat", "azure-chat"):
-                try:
-                    found.append((row["id"], chat_to_responses(body, {})[0]))
-                except FormatError:
-                    continue
+    for row in recordings():
+        body = row["request"].get("json")
+        if row["kind"] in ("openai-responses", "azure-responses") and row["op"] == "create":
+            found.append((row["id"], body))
+        elif row["kind"] in ("openai-chat", "azure-chat"):
+            try:
+                found.append((row["id"], chat_to_responses(body, {})[0]))
+            except FormatError:
+                continue
     assert len(found) > 600
     return found
 
 
 def test_a_recorded_conversation_of_messages_that_lost_nothing_on_its_way_comes_home_the_same():
     counts = Counter()
-    with shared("traffic", "recordings.jsonl").open(encoding="utf-8") as lines:
-        rows = [row for row in map(json.loads, lines) if row["kind"] == "anthropic-messages" and row["op"] == "create"]
-    for row in rows:
+    for row in recordings():
+        if row["kind"] != "anthropic-messages" or row["op"] != "create":
+            continue
         original = row["request"]["json"]
         try:
             pivot, lost = messages_to_responses(original, {})

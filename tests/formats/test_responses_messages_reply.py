@@ -2,14 +2,12 @@
 
 import copy
 import json
-import os
 from collections import Counter
-from pathlib import Path
 
-import jsonschema
 import pytest
 from openai._models import construct_type
 from openai.types.responses import Response
+from shared_files import recordings, schema
 
 from chatsheet_llm.formats.chat_responses_reply import responses_to_chat
 from chatsheet_llm.formats.errors import FormatError
@@ -23,35 +21,17 @@ from chatsheet_llm.formats.responses_messages_reply import (
 from chatsheet_llm.formats.seals import open_thinking, seal_reasoning
 
 
-def shared(*parts):
-    roots = [os.environ.get("CHATSHEET_SHARED"), *(parent / "shared" for parent in Path(__file__).resolve().parents)]
-    for root in filter(None, roots):
-        if (path := Path(root, *parts)).exists():
-            return path
-    pytest.skip(f"recorded traffic is absent: no shared/{'/'.join(parts)} beside the checkout, CHATSHEET_SHARED unset")
-
-
 @pytest.fixture(scope="module")
 def replies():
-    with shared("traffic", "recordings.jsonl").open(encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
-    rows = [row for row in rows if row["kind"] == "anthropic-messages" and row["response"]["status"] == 200]
+    rows = [row for row in recordings() if row["kind"] == "anthropic-messages" and row["response"]["status"] == 200]
     return {row["id"]: json.loads(row["response"]["body"]) for row in rows if not row["sse"]}
 
 
 @pytest.fixture(scope="module")
 def invalid():
     """Returns what is wrong with a Response by the OpenAPI schema; the items of Messages' own types are left out."""
-    document = json.loads(shared("wire", "openai-api-subset.json").read_text(encoding="utf-8"))
-
-    def loosen(node):
-        if isinstance(node, dict):
-            return {("anyOf" if key == "oneOf" else key): loosen(value) for key, value in node.items()}
-        return [loosen(value) for value in node] if isinstance(node, list) else node
-
-    schemas = {"components": loosen(document["components"])}
-    validator = jsonschema.Draft202012Validator({"$ref": "#/components/schemas/Response", **schemas})
-    return lambda body: [error.message[:200] for error in validator.iter_errors(native(body))]
+    wrong = schema("Response")
+    return lambda body: wrong(native(body))
 
 
 def native(response):

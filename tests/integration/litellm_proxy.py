@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 import yaml
+from loopback import free_port
 from typing_extensions import Self
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,7 +97,7 @@ class LiteLLMProxy:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.key = f"sk-{secrets.token_urlsafe(24)}"  # a well-known one such as sk-1234 is refused at boot
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.models = tuple(models)
         self.log = directory / "litellm.log"
@@ -206,10 +206,3 @@ def configuration(models: Mapping[str, str], azure_url: str, router: Mapping[str
         "router_settings": dict(router),
         "general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY"},
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from litellm_proxy import _locked
+from loopback import free_port
 from typing_extensions import Self
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +72,7 @@ class RedisServer:
     """A Redis server without persistence, one port for its whole life; a context manager."""
 
     def __init__(self, directory: Path) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.log = directory / "redis.log"
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
@@ -170,10 +171,3 @@ def relay(server: RedisServer) -> Iterator[Relay]:
         yield made
     finally:
         made.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -11,7 +11,7 @@ import threading
 import pytest
 from litellm_proxy import MODELS, LiteLLMProxy
 
-from chatsheet_llm import AuthenticationError, ChatClient, Settings, route_of
+from chatsheet_llm import AuthenticationError, ChatClient, OverloadedError, Settings, route_of
 from chatsheet_llm.sandbox import Sandbox
 
 
@@ -88,7 +88,7 @@ def test_the_proxy_neither_retries_nor_falls_back_for_us(litellm_proxy, sandbox)
     sandbox.forget()
     only_the_proxy = ChatClient(settings(litellm_proxy, sandbox), chain="litellm", max_retries=0)
 
-    with only_the_proxy as client, pytest.raises(Exception, match="overloaded"):
+    with only_the_proxy as client, pytest.raises(OverloadedError, match="overloaded"):
         client.chat.completions.create(model="gpt-5-nano", messages=[{"role": "user", "content": "Hello"}])
 
     assert [request.model for request in sandbox.requests] == ["gpt-5-nano"]

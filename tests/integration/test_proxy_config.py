@@ -201,6 +201,14 @@ class Caller:
         return [request.path for request in self.arrived]
 
 
+def heard_of(proxy: LiteLLMProxy, azure: Sandbox, api: str, alias: str, stream: bool) -> Received:
+    """The one request that a call makes of Azure."""
+    caller = Caller(proxy, azure)
+    caller.ask(api, alias, stream=stream)
+    (request,) = caller.arrived
+    return request
+
+
 def body_of(request: Received) -> Mapping[str, Any]:
     assert isinstance(request.json, Mapping)
     return request.json
@@ -210,9 +218,7 @@ def body_of(request: Received) -> Mapping[str, Any]:
 def test_a_chat_call_reaches_the_api_that_the_model_has(
     written: LiteLLMProxy, azure: Sandbox, alias: str, stream: bool
 ) -> None:
-    caller = Caller(written, azure)
-    caller.ask("chat", alias, stream=stream)
-    (request,) = caller.arrived
+    request = heard_of(written, azure, "chat", alias, stream)
     deployment, path = ROUTES[alias]
 
     assert (request.path, request.query) == (path, f"api-version={VERSION}")
@@ -225,9 +231,7 @@ def test_a_chat_call_reaches_the_api_that_the_model_has(
 def test_a_responses_call_reaches_responses_whatever_the_model(
     written: LiteLLMProxy, azure: Sandbox, alias: str, stream: bool
 ) -> None:
-    caller = Caller(written, azure)
-    caller.ask("responses", alias, stream=stream)
-    (request,) = caller.arrived
+    request = heard_of(written, azure, "responses", alias, stream)
 
     assert (request.path, request.query) == (RESPONSES, f"api-version={VERSION}")
     assert (body_of(request)["model"], body_of(request)["input"]) == (ROUTES[alias][0], "Hello")

@@ -33,17 +33,21 @@ def proxy(azure: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield running
 
 
-@pytest.fixture
-def client(proxy: LiteLLMProxy, azure: Sandbox) -> Iterator[ChatClient]:
-    azure.forget()
-    settings = Settings(
+def settings(proxy: LiteLLMProxy, azure: Sandbox, deployment: str | None = None) -> Settings:
+    return Settings(
         _env_file=None,
         litellm_base_url=proxy.url,
         litellm_api_key=proxy.key,
         azure_openai_endpoint=azure.azure_url,
         azure_openai_api_key=azure.api_key,
+        azure_openai_deployment=deployment,
     )
-    with ChatClient(settings, chain=["litellm"]) as made:
+
+
+@pytest.fixture
+def client(proxy: LiteLLMProxy, azure: Sandbox) -> Iterator[ChatClient]:
+    azure.forget()
+    with ChatClient(settings(proxy, azure), chain=["litellm"]) as made:
         yield made
 
 
@@ -94,15 +98,7 @@ def test_the_answers_of_the_proxy_tell_the_model_behind_an_alias(client: ChatCli
 def test_a_deployment_that_does_not_exist_is_left_for_the_next_hop(proxy: LiteLLMProxy, azure: Sandbox) -> None:
     """The proxy parks a deployment after its 404, so its other API has no answer either, and Azure is not asked."""
     azure.forget()
-    settings = Settings(
-        _env_file=None,
-        litellm_base_url=proxy.url,
-        litellm_api_key=proxy.key,
-        azure_openai_endpoint=azure.azure_url,
-        azure_openai_api_key=azure.api_key,
-        azure_openai_deployment="mini",
-    )
-    with ChatClient(settings, chain=["litellm", "azure/chat"]) as chained:
+    with ChatClient(settings(proxy, azure, deployment="mini"), chain=["litellm", "azure/chat"]) as chained:
         answer = chained.chat.completions.create(model="gone", messages=HELLO)
 
     assert way(route_of(answer)) == ["litellm/chat 404", "litellm/responses 429", "azure/chat 200"]

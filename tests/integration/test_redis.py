@@ -111,6 +111,14 @@ def break_litellm(box: Sandbox, worker: Worker, fault: str = "reset") -> None:
     assert worker.health(endpoint="litellm")["state"] == "open"
 
 
+def half_open_all(workers: Sequence[Worker]) -> None:
+    """Let every worker hear that LiteLLM is closed, and then think that it may be probed."""
+    for worker in workers:
+        worker.routes(1)
+        assert worker.until(endpoint="litellm", state="open") is not None
+        worker.halfopen(endpoint="litellm")
+
+
 def test_what_one_process_learns_the_other_skips_at_once(box: Sandbox, server: RedisServer, start: Start) -> None:
     one, other = start(server.url)
     other.routes(1)
@@ -173,10 +181,7 @@ def test_a_lesson_is_shared_and_forgotten_together(box: Sandbox, server: RedisSe
 def test_of_four_processes_one_probes(box: Sandbox, server: RedisServer, start: Start) -> None:
     workers = start(server.url, 4)
     break_litellm(box, workers[0])
-    for worker in workers:
-        worker.routes(1)
-        assert worker.until(endpoint="litellm", state="open") is not None
-        worker.halfopen(endpoint="litellm")
+    half_open_all(workers)
     box.clear()
     box.inject("litellm", "slow:1.5", times=1)
     for worker in workers:
@@ -191,10 +196,7 @@ def test_of_four_processes_one_probes(box: Sandbox, server: RedisServer, start: 
 def test_a_probe_that_fails_closes_for_all_and_costs_one_send(box: Sandbox, server: RedisServer, start: Start) -> None:
     workers = start(server.url, 4)
     break_litellm(box, workers[0])
-    for worker in workers:
-        worker.routes(1)
-        assert worker.until(endpoint="litellm", state="open") is not None
-        worker.halfopen(endpoint="litellm")
+    half_open_all(workers)
     hits = box.hits("litellm")
     for worker in workers:
         worker.begin("call", n=20, pause=0.01)

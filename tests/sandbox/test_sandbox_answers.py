@@ -458,7 +458,7 @@ def test_a_stored_response_can_be_fetched_continued_and_deleted(client: openai.O
         client.responses.retrieve(whole.id)
     with pytest.raises(openai.BadRequestError) as caught:
         client.responses.create(model="gpt-5", input="more", previous_response_id=whole.id)
-    assert "previous_response_not_found" in str(caught.value) or "not found" in str(caught.value)
+    assert caught.value.code == "previous_response_not_found"
 
 
 def test_what_is_not_to_be_stored_is_not(client: openai.OpenAI) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
@@ -15,12 +14,12 @@ from unittest.mock import patch
 import httpx2
 from fault_server import Fault, Reply
 from fault_server.bytes_of import replaced
+from vectors.playing import play, undisturbed
 from vectors.replies import told, well
 from vectors.schema import Attempt, Case, Given
-from vectors.stage import CONNECT, Fake, Stage, method_of, request_of, settings_of, url_of, wrongs
+from vectors.stage import CONNECT, Fake, Stage, settings_of, url_of, wrongs
 
 from chatsheet_llm import ChatClient
-from chatsheet_llm.endpoints import base
 from chatsheet_llm.network import Network
 from chatsheet_llm.wire import StaleConnection
 
@@ -135,13 +134,7 @@ def pretending(pretence: Pretence) -> Iterator[None]:
         made._transport, made._mounts = httpx2.MockTransport(pretence), {}
         return made
 
-    # Certificates, and the endpoints of third parties, take longer to look for than a call.
-    bare = {name: value for name, value in os.environ.items() if name != "SSL_CERT_FILE"}
-    with (
-        patch.dict(os.environ, {**bare, "SSL_CERT_DIR": os.path.devnull}, clear=True),
-        patch.object(Network, "client", client),
-        patch.object(base, "entry_points", lambda group: ()),
-    ):
+    with undisturbed(), patch.object(Network, "client", client):
         yield
 
 
@@ -162,26 +155,8 @@ def _client(given: str) -> tuple[ChatClient, Pretence]:
 
 def run(case: Case, attempts: Sequence[Attempt], kind: str | None) -> list[str]:
     """Run a case; return what was not as expected."""
-    given = case.given
-    client, pretence = _client(given.model_dump_json())
+    client, pretence = _client(case.given.model_dump_json())
     client.forget()
     stage = pretence.stage = Stage(case, attempts, Fake())
-    path, arguments = request_of(given)
-    error: BaseException | None = None
-    answer: object = None
-    with stage.set(client):
-        if given.kept or given.budget.tokens:
-            stage.warm = True
-            method_of(client, path)(**arguments)
-            stage.warm = False
-            stage.spend()
-        for _ in range(given.calls):
-            stage.begin()
-            error, answer = None, None
-            try:
-                answer = method_of(client, path)(**arguments)
-                if given.stream:
-                    answer = list(answer)  # type: ignore[call-overload]
-            except Exception as raised:
-                error = raised
+    error, answer = play(stage, client)
     return wrongs(stage, error, answer, kind, slack=0.0)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
 from fault_server import FAULTS, Certificates, Fault, FaultServer, Reply
+from vectors.playing import aplay, play, undisturbed
 from vectors.replies import told, well
-from vectors.schema import Attempt, Case, Given
-from vectors.stage import Skewed, Stage, method_of, request_of, settings_of, url_of, wrongs
+from vectors.schema import Attempt, Case
+from vectors.stage import Skewed, Stage, settings_of, url_of, wrongs
 
 from chatsheet_llm import AsyncChatClient, ChatClient, Settings
-from chatsheet_llm.endpoints import base
 from chatsheet_llm.steps import Send
 
 SLACK = 0.6
@@ -95,13 +94,7 @@ def _surroundings(theatre: Theatre) -> Iterator[None]:
             return theatre.resolve(host, port, *rest, **more)
         return real(host, port, *rest, **more)  # type: ignore[arg-type]
 
-    bare = {name: value for name, value in os.environ.items() if name != "SSL_CERT_FILE"}
-    with (
-        patch.dict(os.environ, {**bare, "SSL_CERT_DIR": os.path.devnull}, clear=True),
-        patch.object(socket, "getaddrinfo", resolve),
-        # To look for the endpoints of third parties takes longer than a call.
-        patch.object(base, "entry_points", lambda group: ()),
-    ):
+    with undisturbed(), patch.object(socket, "getaddrinfo", resolve):
         yield
 
 
@@ -119,51 +112,10 @@ def run(
 
 
 def _run(theatre: Theatre, settings: Settings) -> tuple[BaseException | None, object]:
-    given, stage = theatre.stage.given, theatre.stage
-    path, arguments = request_of(given)
-    error: BaseException | None = None
-    answer: object = None
-    with ChatClient(settings, max_retries=given.budget.retries) as client, stage.set(client):
-        if _begins_well(given):
-            stage.warm = True
-            method_of(client, path)(**arguments)
-            stage.warm = False
-            stage.spend()
-        for _ in range(given.calls):
-            stage.begin()
-            error, answer = None, None
-            try:
-                answer = method_of(client, path)(**arguments)
-                if given.stream:
-                    answer = list(answer)  # type: ignore[call-overload]
-            except Exception as raised:
-                error = raised
-    return error, answer
+    with ChatClient(settings, max_retries=theatre.stage.given.budget.retries) as client:
+        return play(theatre.stage, client)
 
 
 async def _arun(theatre: Theatre, settings: Settings) -> tuple[BaseException | None, object]:
-    given, stage = theatre.stage.given, theatre.stage
-    path, arguments = request_of(given)
-    error: BaseException | None = None
-    answer: object = None
-    async with AsyncChatClient(settings, max_retries=given.budget.retries) as client:
-        with stage.set(client):
-            if _begins_well(given):
-                stage.warm = True
-                await method_of(client, path)(**arguments)  # type: ignore[misc]
-                stage.warm = False
-                stage.spend()
-            for _ in range(given.calls):
-                stage.begin()
-                error, answer = None, None
-                try:
-                    answer = await method_of(client, path)(**arguments)  # type: ignore[misc]
-                    if given.stream:
-                        answer = [piece async for piece in answer]  # type: ignore[attr-defined]
-                except Exception as raised:
-                    error = raised
-    return error, answer
-
-
-def _begins_well(given: Given) -> bool:
-    return given.kept or bool(given.budget.tokens)
+    async with AsyncChatClient(settings, max_retries=theatre.stage.given.budget.retries) as client:
+        return await aplay(theatre.stage, client)

@@ -1,0 +1,38 @@
+"""The SDK's own resources, where a method has to tell the client more than the SDK does.  Sends nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from openai.resources import responses
+
+from chatsheet_llm.exchange import HELPER
+
+_M = TypeVar("_M", bound=Callable[..., Any])
+
+
+def _named(method: _M, name: str) -> _M:
+    """Return the SDK's method so that its requests name it, as those of the SDK's other helpers do.
+
+    The name wins over one that the caller sends: it says how the answer is read.
+    """
+
+    @wraps(method)
+    def named(*args: Any, extra_headers: Mapping[str, object] | None = None, **more: Any) -> Any:
+        return method(*args, extra_headers={**(extra_headers or {}), HELPER: name}, **more)
+
+    return cast("_M", named)
+
+
+class Responses(responses.Responses):
+    """``client.responses``."""
+
+    stream = _named(responses.Responses.stream, "responses.stream")
+
+
+class AsyncResponses(responses.AsyncResponses):
+    """``client.responses`` of the asynchronous client."""
+
+    stream = _named(responses.AsyncResponses.stream, "responses.stream")
