@@ -12,11 +12,12 @@ CASSETTE_TESTS ?= tests/cassettes
 
 BIN    := $(VENV)/bin
 PYTEST := -m pytest -rs
+BENCHED = provider litellm pydantic-ai langchain
 BUILD   = python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" .ci/venv.py
 INPUTS := pyproject.toml constraints.txt .ci/venv.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test integration frameworks lint style types check sdk-range cassettes fidelity faults reliability soak constraints clean force
+.PHONY: help setup demo test integration frameworks lint style types check sdk-range cassettes fidelity faults reliability soak bench bench-quick constraints clean force
 
 force:
 
@@ -37,6 +38,15 @@ $(LOWEST)/.ready: $(INPUTS) constraints-lowest.txt
 # Frameworks and what they pin, apart from the development environment and from each other.
 .venv-%/.ready: $(INPUTS) tests/integration/requirements-%.txt
 	@$(BUILD) .venv-$* constraints.txt --requirement tests/integration/requirements-$*.txt
+
+# What the benchmark measures beside this library: each peer alone, as its users would install it; its own pins win.
+.venv-bench-%/.ready: benchmarks/bench/requirements-%.txt constraints.txt
+	@echo "setting up .venv-bench-$*" >&2
+	@python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" -m venv --clear .venv-bench-$*
+	@awk -F '[[=]' 'NR == FNR { own[$$1]; next } !($$1 in own)' $^ >.venv-bench-$*/constraints.txt
+	@.venv-bench-$*/bin/python -m pip --disable-pip-version-check install --quiet \
+		--constraint .venv-bench-$*/constraints.txt --requirement $<
+	@touch $@
 
 setup: $(VENV)/.ready ## create or refresh the environment
 	@:
@@ -87,9 +97,15 @@ reliability: $(VENV)/.ready ## write docs/reliability.md from the vectors
 soak: $(VENV)/.ready ## 10,000 calls under faults that change every second: what is lost, late or kept (ARGS="--calls 3000")
 	@$(BIN)/python benchmarks/soak.py $(ARGS)
 
+bench: $(VENV)/.ready $(BENCHED:%=.venv-bench-%/.ready) ## what a call costs beside the bare SDK and others; writes docs/performance.md
+	@PYTHONPATH=benchmarks $(BIN)/python -m bench --write $(ARGS)
+
+bench-quick: $(VENV)/.ready ## the same in under two minutes, with what is installed; writes nothing
+	@PYTHONPATH=benchmarks $(BIN)/python -m bench --quick $(ARGS)
+
 constraints: ## pin the newest versions that resolve today, for PYTHONS
 	@python=$$(PYTHON="$(PYTHON)" sh .ci/find-python) && "$$python" .ci/constraints.py $(PYTHONS)
 
 clean: ## remove the environments, caches and builds
-	@rm -rf .venv .venv-lowest .venv-litellm .venv-redis .venv-frameworks .venv-instructor .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	@rm -rf .venv .venv-lowest .venv-litellm .venv-redis .venv-frameworks .venv-instructor .venv-bench-* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -47,32 +47,30 @@ class Breaker:
     """Whether it is open because the server said that its limit was reached, not because it is broken."""
     limited_until: float = 0.0
     """Until when the server said that it wants no calls; it may be open for longer because it is broken as well."""
+    tripped: bool = False
+    """Whether it is open or half-open: whoever enters is a probe."""
     _open_for: float = FIRST_OPEN
     _throttle_for: float = FIRST_THROTTLE
     _row: int = 0
-    _failures: int = 0
-    _calls: deque[tuple[float, bool]] = field(default_factory=deque)
+    _calls: deque[float] = field(default_factory=deque)
+    """When the calls of the window were over."""
+    _failures: deque[float] = field(default_factory=deque)
+    """Those of them that failed."""
     _probe_since: float | None = None
     _ticket: int = 0
-    _tripped: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def state(self) -> State:
         """The state now."""
-        if not self._tripped:
+        if not self.tripped:
             return "closed"
         return "open" if self.clock() < self.opened_until else "half_open"
 
     @property
-    def tripped(self) -> bool:
-        """Whether it is open or half-open: whoever enters is a probe."""
-        return self._tripped
-
-    @property
     def probing(self) -> bool:
         """Whether a probe is under way."""
-        return self._tripped and not self._probe_free()
+        return self.tripped and not self._probe_free()
 
     @property
     def open_for(self) -> float:
@@ -81,8 +79,10 @@ class Breaker:
 
     def permits(self) -> bool:
         """Whether a call may go now.  Does not take the probe: see :meth:`enter`."""
+        if not self.tripped:
+            return True
         with self._lock:
-            return not self._tripped or (self.clock() >= self.opened_until and self._probe_free())
+            return not self.tripped or (self.clock() >= self.opened_until and self._probe_free())
 
     def enter(self, *, early: bool = False) -> int | None:
         """Claim the right to send: a ticket where this is the one probe of a half-open domain, 0 where it is closed.
@@ -90,8 +90,10 @@ class Breaker:
         None where it may not be.  ``early`` lets a call probe before the time is up: for a call that has no other hop
         left.
         """
+        if not self.tripped:
+            return 0
         with self._lock:
-            if not self._tripped:
+            if not self.tripped:
                 return 0
             if (not early and self.clock() < self.opened_until) or not self._probe_free():
                 return None
@@ -110,10 +112,10 @@ class Breaker:
     def succeeded(self, ticket: int = 0) -> bool:
         """Hear of an answer.  The probe's closes it, and makes it forget the past: then True."""
         with self._lock:
-            probed = self._probed(ticket)
+            probed = bool(ticket) and self._probed(ticket)
             if probed:
                 self._close()
-            if not self._tripped:
+            if not self.tripped:
                 self._row = 0
             self._count(failed=False)
             return probed
@@ -129,20 +131,20 @@ class Breaker:
             probed = self._probed(ticket)
             self._row += 1
             self._count(failed=True)
-            ratio = len(self._calls) >= MIN_CALLS and self._failures >= RATIO * len(self._calls)
+            ratio = len(self._calls) >= MIN_CALLS and len(self._failures) >= RATIO * len(self._calls)
             if open_for is not None:
                 # Never before a time that was named.
                 until = self._open(open_for * (1 + NAMED_JITTER * abs(self.jitter())), throttled=throttled)
                 if throttled:
                     self.limited_until = max(self.limited_until, until)
-            elif throttled and (probed or not self._tripped):
+            elif throttled and (probed or not self.tripped):
                 # Of the many that one limit refuses at once, the first opens; the probe says whether it still holds.
                 seconds, self._throttle_for = self._throttle_for, min(self._throttle_for * 2, LONGEST_OPEN)
                 self._open(seconds * (1 + NAMED_JITTER * abs(self.jitter())), throttled=True)
             elif probed:
                 self._open_for = min(self._open_for * 2, LONGEST_OPEN)
                 self._open(self._open_for * (1 + JITTER * self.jitter()))
-            elif not self._tripped and (self._row >= CONSECUTIVE or ratio):
+            elif not self.tripped and (self._row >= CONSECUTIVE or ratio):
                 self._open(self._open_for * (1 + JITTER * self.jitter()))
             else:
                 return False
@@ -160,15 +162,15 @@ class Breaker:
         """Close, because another process's probe was answered."""
         with self._lock:
             self._row = 0
-            if self._tripped:
+            if self.tripped:
                 self._close()
 
     def _close(self) -> None:
-        self._tripped, self.throttled = False, False
+        self.tripped, self.throttled = False, False
         self._open_for, self._throttle_for = FIRST_OPEN, FIRST_THROTTLE
         self.opened_until, self.limited_until, self._probe_since = 0.0, 0.0, None
         self._calls.clear()
-        self._failures = 0
+        self._failures.clear()
 
     def _open(self, seconds: float, *, throttled: bool = False) -> float:
         until = self.clock() + seconds
@@ -178,7 +180,7 @@ class Breaker:
     def _open_until(self, until: float, *, throttled: bool) -> None:
         if until >= self.opened_until:
             self.opened_until, self.throttled = until, throttled
-        self._tripped = True
+        self.tripped = True
 
     def _probed(self, ticket: int) -> bool:
         """Whether this is the outcome of the probe that is under way, which then is over."""
@@ -192,7 +194,10 @@ class Breaker:
 
     def _count(self, *, failed: bool) -> None:
         now = self.clock()
-        self._calls.append((now, failed))
-        self._failures += failed
-        while now - self._calls[0][0] > WINDOW:
-            self._failures -= self._calls.popleft()[1]
+        self._calls.append(now)
+        if failed:
+            self._failures.append(now)
+        while now - self._calls[0] > WINDOW:
+            self._calls.popleft()
+        while self._failures and now - self._failures[0] > WINDOW:
+            self._failures.popleft()

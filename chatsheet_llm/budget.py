@@ -43,6 +43,8 @@ class Bucket:
 
         Gives how many there was room for: none in a full bucket.
         """
+        if self.tokens >= CAPACITY:
+            return 0.0
         with self._lock:
             self._refill()
             room = min(tokens, CAPACITY - self.tokens)

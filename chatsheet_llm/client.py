@@ -20,7 +20,8 @@ from openai import NOT_GIVEN, NotGiven
 from tenacity import stop_after_attempt
 from typing_extensions import Self, override
 
-from chatsheet_llm import drive, report, sdk
+from chatsheet_llm import delivery, drive, report, sdk
+from chatsheet_llm.answer import Answer
 from chatsheet_llm.choices import BLOCK, Choices, read_block
 from chatsheet_llm.connections import running_loop
 from chatsheet_llm.core import Core, Setup
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from tenacity.stop import stop_base
     from tenacity.wait import wait_base
 
-    from chatsheet_llm.resources import AsyncResponses, Responses
+    from chatsheet_llm.resources import AsyncChat, AsyncResponses, Chat, Responses
 
 _V = TypeVar("_V")
 _Http = TypeVar("_Http", httpx2.Client, httpx2.AsyncClient)
@@ -345,6 +346,7 @@ class _Facade(Generic[_Http]):
             known=setup.unconfigured,
             origins=core.origins,
             learned=core.learned,
+            outlooks=setup.outlooks,
         )
 
     def _asked(self, options: sdk.FinalRequestOptions) -> float | httpx2.Timeout | None:
@@ -521,6 +523,13 @@ class ChatClient(_Facade[httpx2.Client], openai.OpenAI):
     _HTTP = httpx2.Client
 
     @cached_property
+    def chat(self) -> Chat:
+        """The SDK's resource, whose ``create`` does not walk what is plain JSON."""
+        from chatsheet_llm.resources import Chat
+
+        return Chat(self)
+
+    @cached_property
     def responses(self) -> Responses:
         """The SDK's resource, with a ``stream`` that is never restarted."""
         from chatsheet_llm.resources import Responses
@@ -548,12 +557,12 @@ class ChatClient(_Facade[httpx2.Client], openai.OpenAI):
             drive.run,
             send=partial(self._send, run),
             trail=run.exchange.trail,
-            close=httpx2.Response.close,
+            close=Answer.close,
         )
         try:
-            response = resume(run.steps if restarts is None else restarts.steps())
+            answer = resume(run.steps if restarts is None else restarts.steps())
             if restarts is not None:
-                response = run.exchange.restartable(response, SyncRestarts(response.stream, restarts, resume))
+                answer.body = SyncRestarts(answer.stream, restarts, resume)
         except GaveUp as gave_up:
             error = run.ended(gave_up)
             del options
@@ -563,10 +572,10 @@ class ChatClient(_Facade[httpx2.Client], openai.OpenAI):
             del options
             raise
         else:
-            return sdk.finish(self, cast_to, run.options, response, stream=stream, stream_cls=stream_cls)
+            return delivery.given(self, cast_to, run.options, answer, stream=stream, stream_cls=stream_cls)
         raise error from None
 
-    def _send(self, run: _Run, step: Send, trail: Trail) -> httpx2.Response:
+    def _send(self, run: _Run, step: Send, trail: Trail) -> Answer:
         try:
             return run.exchange.beside(trail).send(step, self._core.sdk(run.setup, step.hop.endpoint))
         except _NOT_JSON as error:
@@ -591,6 +600,13 @@ class AsyncChatClient(_Facade[httpx2.AsyncClient], openai.AsyncOpenAI):
     """
 
     _HTTP = httpx2.AsyncClient
+
+    @cached_property
+    def chat(self) -> AsyncChat:
+        """The SDK's resource, whose ``create`` does not walk what is plain JSON."""
+        from chatsheet_llm.resources import AsyncChat
+
+        return AsyncChat(self)
 
     @cached_property
     def responses(self) -> AsyncResponses:
@@ -622,13 +638,13 @@ class AsyncChatClient(_Facade[httpx2.AsyncClient], openai.AsyncOpenAI):
             drive.arun,
             send=partial(self._send, run),
             trail=run.exchange.trail,
-            close=httpx2.Response.aclose,
+            close=Answer.aclose,
             sleep=asyncio.sleep,
         )
         try:
-            response = await resume(run.steps if restarts is None else restarts.steps())
+            answer = await resume(run.steps if restarts is None else restarts.steps())
             if restarts is not None:
-                response = run.exchange.restartable(response, AsyncRestarts(response.stream, restarts, resume))
+                answer.body = AsyncRestarts(answer.body, restarts, resume)
         except GaveUp as gave_up:
             error = run.ended(gave_up)
             del options
@@ -637,10 +653,10 @@ class AsyncChatClient(_Facade[httpx2.AsyncClient], openai.AsyncOpenAI):
             del options
             raise
         else:
-            return await sdk.finish(self, cast_to, run.options, response, stream=stream, stream_cls=stream_cls)
+            return await delivery.agiven(self, cast_to, run.options, answer, stream=stream, stream_cls=stream_cls)
         raise error from None
 
-    async def _send(self, run: _Run, step: Send, trail: Trail) -> httpx2.Response:
+    async def _send(self, run: _Run, step: Send, trail: Trail) -> Answer:
         try:
             return await run.exchange.beside(trail).asend(step, self._core.sdk(run.setup, step.hop.endpoint))
         except _NOT_JSON as error:

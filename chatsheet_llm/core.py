@@ -17,6 +17,7 @@ from chatsheet_llm.latency import Latencies
 from chatsheet_llm.learned import Learned
 from chatsheet_llm.models import Registry
 from chatsheet_llm.origins import Origins
+from chatsheet_llm.outlook import Outlooks
 from chatsheet_llm.redis_state import RedisState
 from chatsheet_llm.settings import Settings
 from chatsheet_llm.sharing import share
@@ -39,6 +40,7 @@ class Setup:
             name: known[name] if known.get(name) == endpoint else endpoint for name, endpoint in made.items()
         }
         self.unconfigured = settings.unconfigured()
+        self.outlooks = Outlooks(self.endpoints, self.registry, self.unconfigured)
 
     def check(self, chain: Sequence[str]) -> None:
         """Raise SettingsError for a hop nobody knows, NoEndpointError where no hop is configured."""

@@ -15,6 +15,8 @@ def with_defaults(body: Mapping[str, object], mode: Mode, spec: ModelSpec) -> tu
     """Return the body with the entry's defaults filled in, and a minor loss for each that has no place in it."""
     filled = dict(body)
     placeless = _FILL[mode](filled, spec)
+    if not placeless:
+        return filled, []
     return filled, [Loss(mode, f"{spec.alias}.{name}", reason, minor=True) for name, reason in placeless.items()]
 
 

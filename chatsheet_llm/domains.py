@@ -87,6 +87,7 @@ class Domains:
         self.clock, self._jitter = clock, jitter
         self.shared: Shared = Alone()
         self._breakers: dict[str, Breaker] = {}
+        self._placed: dict[tuple[str, str, str], tuple[tuple[str, Breaker], ...]] = {}
         self._buckets: dict[str, Bucket] = {}
         self._ceilings: dict[str, Ceiling] = {}
         self._why: dict[str, Failure] = {}
@@ -104,9 +105,21 @@ class Domains:
             self.shared.met(key)
         return found
 
+    def _domains(self, hop: Located) -> tuple[tuple[str, Breaker], ...]:
+        """Return the domains of a hop with their breakers, the widest first; found once for each surface."""
+        where = (hop.surface, hop.origin, hop.proxy)
+        found = self._placed.get(where)
+        if found is None:
+            found = tuple((key, self.breaker(key)) for _, key in domains_of(hop))
+            with self._lock:
+                if all(self._breakers.get(key) is breaker for key, breaker in found):
+                    self._placed[where] = found
+        return found
+
     def _make_room(self) -> None:
         """Forget closed domains once there are very many: model names may come from users."""
         if len(self._breakers) >= MOST:
+            self._placed.clear()
             for key in [key for key, breaker in self._breakers.items() if breaker.state == "closed"]:
                 del self._breakers[key]
                 self._buckets.pop(key, None)
@@ -134,10 +147,10 @@ class Domains:
 
     def permits(self, hop: Located) -> bool:
         """Whether all domains of the hop are open for traffic now."""
-        return all(
-            (breaker := self.breaker(key)).permits() and not (breaker.tripped and self.shared.withheld(key))
-            for _, key in domains_of(hop)
-        )
+        for key, breaker in self._domains(hop):
+            if breaker.tripped and not (breaker.permits() and not self.shared.withheld(key)):
+                return False
+        return True
 
     def enter(self, hop: Located, *, early: bool = False) -> Entry | None:
         """Claim the right to send to the hop; takes the probe of a half-open domain.  None where it may not be.
@@ -145,18 +158,24 @@ class Domains:
         ``early`` lets a call that has no other hop left probe before the time is up, and before it is known whether
         another process probes.  Whoever enters hands the entry back with the outcome.
         """
-        keys = [key for _, key in domains_of(hop)]
-        if any(self.breaker(key).tripped for key in keys) and not self._may_probe(keys, early):
+        found = self._domains(hop)
+        for _, breaker in found:
+            if breaker.tripped:
+                break
+        else:
+            # There is no probe to take.
+            return _FREE
+        if not self._may_probe([key for key, _ in found], early):
             return None
-        tickets: dict[str, int] = {}
-        for key in keys:
-            ticket = self.breaker(key).enter(early=early)
+        tickets: dict[str, int] | None = None
+        for key, breaker in found:
+            ticket = breaker.enter(early=early)
             if ticket is None:
-                for taken, each in tickets.items():
+                for taken, each in (tickets or {}).items():
                     self.breaker(taken).leave(each)
                 return None
             if ticket:
-                tickets[key] = ticket
+                tickets = {**(tickets or {}), key: ticket}
         return Entry(tickets) if tickets else _FREE
 
     def _may_probe(self, keys: Sequence[str], early: bool) -> bool:
@@ -225,9 +244,12 @@ class Domains:
 
     def succeeded(self, hop: Located, refund: Mapping[str, float] | None = None, entry: Entry | None = None) -> None:
         """Hear of an answer: the probe's closes; give back what re-sends had cost, by origin, or give the reward."""
-        for _, key in domains_of(hop):
-            self._answered(key, entry)
-        for origin, tokens in (refund or {hop.origin: REWARD}).items():
+        for key, breaker in self._domains(hop):
+            if entry is None and not breaker.tripped and key not in self._why and key not in self._named:
+                breaker.succeeded()
+            else:
+                self._answered(key, breaker, entry)
+        for origin, tokens in refund.items() if refund else ((hop.origin, REWARD),):
             room = self.bucket(origin).put_back(tokens)
             if room:
                 self.shared.spent(origin, -room)
@@ -260,7 +282,7 @@ class Domains:
                         self.shared.probe_over(key)
             elif condemned in _WITHIN[reach] and failure.status is not None:
                 # It answered, only something within it is wrong.
-                self._answered(key, entry)
+                self._answered(key, self.breaker(key), entry)
             else:
                 self._left(key, entry)
 
@@ -269,12 +291,11 @@ class Domains:
         for _, key in domains_of(hop):
             self._left(key, entry)
 
-    def _answered(self, key: str, entry: Entry | None) -> None:
-        breaker = self.breaker(key)
+    def _answered(self, key: str, breaker: Breaker, entry: Entry | None) -> None:
         if breaker.succeeded(entry.tickets.get(key, 0) if entry is not None else 0):
             self.shared.closed(key)
             self.shared.probe_over(key)
-        if not breaker.tripped:
+        if (key in self._why or key in self._named) and not breaker.tripped:
             self._excused(key)
 
     def _excused(self, key: str) -> None:

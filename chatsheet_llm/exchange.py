@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 
 from chatsheet_llm import sdk
+from chatsheet_llm.answer import EVENTS, JSON, Answer
 from chatsheet_llm.capabilities import capability_of
 from chatsheet_llm.classify import Failure, classify_event, classify_exception, classify_reply, request_id
 from chatsheet_llm.domains import Domains
@@ -30,7 +31,7 @@ from chatsheet_llm.learned import LESSONS, Learned
 from chatsheet_llm.network import limit, timeouts
 from chatsheet_llm.origins import NOBODY, Origins
 from chatsheet_llm.parameters import effort_in
-from chatsheet_llm.recovery import AsyncRestarts, Broke, SyncRestarts
+from chatsheet_llm.recovery import Broke
 from chatsheet_llm.relay import MALFORMED, HopFault, Relay, log_malformed
 from chatsheet_llm.report import interrupted
 from chatsheet_llm.route import Mode
@@ -43,10 +44,6 @@ HELPER = "x-stainless-helper-method"
 """The header that names the method of the SDK that made the request."""
 _FOLDING = ("chat.completions.stream", "responses.stream")
 """Methods of the SDK that put all that a stream brings together into one answer."""
-_NOT_OURS = frozenset(
-    {"content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive", "set-cookie", "trailer"}
-)
-"""Headers of the hop's reply that are not true of the bytes we hand on."""
 _SERVED = ("x-ms-served-model", "llm_provider-x-ms-served-model")
 """Headers that name the model behind a deployment: Azure's own, and as the LiteLLM proxy passes it on."""
 _NAMES_MODELS = frozenset({"azure", "anthropic_foundry"})
@@ -89,7 +86,7 @@ class Exchange:
         """Return the exchange of one side of a race, which writes a trail of its own."""
         return self if trail is self.trail else replace(self, trail=trail)
 
-    def send(self, step: Send, client: Any) -> httpx2.Response:
+    def send(self, step: Send, client: Any) -> Answer:
         """Send once, synchronously, through the hop's SDK.  Raises HopFault."""
         try:
             return self._send(step, client)
@@ -97,7 +94,7 @@ class Exchange:
             fault.failure = self._heeded(step, fault.failure)
             raise
 
-    async def asend(self, step: Send, client: Any) -> httpx2.Response:
+    async def asend(self, step: Send, client: Any) -> Answer:
         """Send once, asynchronously, through the hop's SDK.  Raises HopFault."""
         try:
             return await self._asend(step, client)
@@ -105,7 +102,7 @@ class Exchange:
             fault.failure = self._heeded(step, fault.failure)
             raise
 
-    def _send(self, step: Send, client: Any) -> httpx2.Response:
+    def _send(self, step: Send, client: Any) -> Answer:
         endpoint, out, until = self._outgoing(step)
         try:
             with limit(until):
@@ -127,7 +124,7 @@ class Exchange:
         body.prime(until)
         return self._streaming(step, response, body, relay)
 
-    async def _asend(self, step: Send, client: Any) -> httpx2.Response:
+    async def _asend(self, step: Send, client: Any) -> Answer:
         endpoint, out, until = self._outgoing(step)
         try:
             with limit(until):
@@ -219,7 +216,7 @@ class Exchange:
 
     # --- whole replies
 
-    def _whole(self, step: Send, response: httpx2.Response) -> httpx2.Response:
+    def _whole(self, step: Send, response: httpx2.Response) -> Answer:
         mode, caller = step.hop.mode, self.call.format
         if mode is None or caller is None:
             if self.call.path in RESTARTABLE:
@@ -227,18 +224,17 @@ class Exchange:
             elif not self._in_pieces(step):
                 self._made(step, response)
             self._answered(step, response)
-            sdk.mark(response, marker=self.marker, route=self.trail.route)
-            return response
+            return Answer(response, self.trail, self.marker)
         content = response.content
         body = self._parsed(content, response)
         made = self._judged(step, response, body)
         if mode != caller:
             content = json.dumps(made, separators=(",", ":")).encode()
-        kind = "application/json"
+        kind = JSON
         if step.hop.whole:
-            content, kind = encoded(self._as_stream(caller, made, response)), "text/event-stream"
+            content, kind = encoded(self._as_stream(caller, made, response)), EVENTS
         self._answered(step, response, body.get("model"))
-        return self._handed_on(response, content, kind)
+        return Answer(response, self.trail, self.marker, content, kind)
 
     def _judged(self, step: Send, response: httpx2.Response, body: Mapping[str, object]) -> Mapping[str, object]:
         """Return a whole reply in the caller's format.  Raises HopFault for one that is no answer."""
@@ -346,11 +342,9 @@ class Exchange:
         if tells(mode, event):
             self.origins.remember(tokens(mode, event), origin)
 
-    def _streaming(
-        self, step: Send, response: httpx2.Response, body: SyncBody | AsyncBody, relay: Relay
-    ) -> httpx2.Response:
+    def _streaming(self, step: Send, response: httpx2.Response, body: SyncBody | AsyncBody, relay: Relay) -> Answer:
         self._answered(step, response, relay.served)
-        return self._handed_on(response, body, "text/event-stream")
+        return Answer(response, self.trail, self.marker, body, EVENTS)
 
     @property
     def restarts(self) -> bool:
@@ -362,10 +356,6 @@ class Exchange:
         folded = any(name.lower() == HELPER and str(value).endswith(_FOLDING) for name, value in self.headers.items())
         wanted = call.recovery == "restart" and call.stream and call.format is not None
         return wanted and not folded
-
-    def restartable(self, response: httpx2.Response, body: SyncRestarts | AsyncRestarts) -> httpx2.Response:
-        """Return the response to the caller with a body that goes on after a break."""
-        return self._handed_on(response, body, "text/event-stream")
 
     def _broken(self, step: Send, failure: Failure, said: str) -> Exception:
         # An error event may repeat the request.
@@ -420,20 +410,6 @@ class Exchange:
         self.trail.losses.insert(0, step.hop.losses)
         seconds = self.trail.answered(step, response.status_code, request_id(response.headers))
         self.latencies.took(latency_key(step.hop.surface, stream=self.call.stream), seconds)
-
-    def _handed_on(
-        self, response: httpx2.Response, body: bytes | httpx2.SyncByteStream | httpx2.AsyncByteStream, kind: str
-    ) -> httpx2.Response:
-        headers = {name: value for name, value in response.headers.items() if name.lower() not in _NOT_OURS}
-        return sdk.response_for(
-            status=response.status_code,
-            headers={**headers, "content-type": kind},
-            body=body,
-            url=str(response.request.url),
-            marker=self.marker,
-            route=self.trail.route,
-            seconds=self.trail.route().seconds,
-        )
 
 
 def _protocol(fault: str, response: httpx2.Response) -> Failure:

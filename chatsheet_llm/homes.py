@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 from urllib.parse import unquote
 
-from typing_extensions import Self
-
 from chatsheet_llm.formats.plain import plain
 from chatsheet_llm.formats.state import Seal, seals
 from chatsheet_llm.origins import NOBODY, Origins
@@ -73,11 +71,11 @@ class Homes:
         body: Mapping[str, object] | None,
         origins: Origins | None,
         endpoints: Mapping[str, Placed] | None = None,
-    ) -> Self:
+    ) -> Homes:
         """Return them for a request: from its body, or, where it is passed through, from every id that is known."""
         if caller is not None:
             if plain(caller, body or {}):
-                return cls((), None, plain=True)
+                return _PLAIN
             return cls(seals(caller, body or {}), origins, endpoints)
         if origins is None or path.startswith(_KEEPS_NOTHING):
             return cls((), origins, endpoints)
@@ -111,6 +109,10 @@ class Homes:
         if made_by is None and not guess and not seal.holds:
             return False
         return seal.home in (None, mode) and (made_by or self._first.get(seal.home)) == origin
+
+
+_PLAIN = Homes((), None, plain=True)
+"""Those of every request without state: there is nothing that they could remember."""
 
 
 def _named(node: object, at: tuple[str | int, ...]) -> Iterator[Seal]:

@@ -216,6 +216,10 @@ class OnDemand(Sequence[_T]):
     def __repr__(self) -> str:
         return repr(tuple(self))
 
+    def so_far(self) -> tuple[_T, ...]:
+        """Return what was made by now."""
+        return tuple(self._made)
+
     def _reaches(self, at: int) -> bool:
         while len(self._made) <= at:
             if not self._more():

@@ -153,7 +153,7 @@ def _view(
             each: Fact(value, "file", spec.source) for each in DEFAULTS if (value := getattr(spec, each)) is not None
         },
         hops=tuple(hops),
-        skipped=found.skipped,
+        skipped=tuple(found.skipped),
     )
 
 

@@ -128,7 +128,7 @@ class Learned:
     @property
     def version(self) -> int:
         """A number that another one follows whenever what is believed changes, also because a lesson has expired."""
-        if self._soonest <= self._clock():
+        if self._entries and self._soonest <= self._clock():
             with self._lock:
                 now = self._clock()
                 left = (entry.expires for entry in self._entries.values() if entry.expires > now)

@@ -51,6 +51,17 @@ class ModelSpec:
     capabilities: Override | None = None
     source: str = ""
 
+    @property
+    def has_defaults(self) -> bool:
+        """Whether the entry has anything to lay under a request."""
+        return not (
+            self.reasoning_effort is None
+            and self.summary_level is None
+            and self.verbosity_level is None
+            and self.truncation_strategy is None
+            and self.max_tokens is None
+        )
+
     def deployment_for(self, endpoint_name: str, default: str | None = None) -> str:
         """Return what this endpoint calls the model: its deployment, else ``api_model``, ``default`` or the alias."""
         for name, deployment in self.deployments.items():

@@ -1,7 +1,8 @@
 """One HTTP client per network policy: TLS trust, proxy, time limits.  Never follows a redirect; knows no provider.
 
-Its connections keep to the limit of the attempt that uses them (:mod:`chatsheet_llm.wire`), and what cannot be an
-answer is refused before it is read (:mod:`chatsheet_llm.bounds`).
+Its connections keep to the limit of the attempt that uses them (:mod:`chatsheet_llm.wire`; for an event loop and
+without a proxy :mod:`chatsheet_llm.lean`), and what cannot be an answer is refused before it is read
+(:mod:`chatsheet_llm.bounds`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import httpx2
 from chatsheet_llm import sdk
 from chatsheet_llm.bounds import bound, bound_async
 from chatsheet_llm.errors import SettingsError
+from chatsheet_llm.lean import LeanTransport, Pool
 from chatsheet_llm.limits import limit as limit
 from chatsheet_llm.wire import Backend
 from chatsheet_llm.wire_async import AsyncBackend
@@ -58,9 +60,10 @@ class Network:
         return client
 
     def async_client(self, trust: ssl.SSLContext | None = None) -> httpx2.AsyncClient:
-        """Return an asynchronous client, for one event loop."""
+        """Return an asynchronous client, for one event loop.  What needs no proxy has a transport of our own."""
+        trust = trust or self.trust()
         client = httpx2.AsyncClient(
-            verify=trust or self.trust(),
+            verify=trust,
             proxy=self.proxy,
             limits=LIMITS,
             follow_redirects=False,
@@ -69,6 +72,8 @@ class Network:
         )
         for pool in sdk.pools(client):
             sdk.set_backend(pool, AsyncBackend(sdk.backend(pool)))
+        if self.proxy is None:
+            sdk.set_direct(client, LeanTransport(trust, LIMITS, sdk.direct(client)))
         return client
 
     def proxy_to(self, url: str) -> str | None:
@@ -83,10 +88,10 @@ class Network:
 def hang_up(client: httpx2.AsyncClient) -> None:
     """End the connections of a client whose event loop cannot close them any more."""
     for pool in sdk.pools(client):
-        backend = sdk.backend(pool)
-        if isinstance(backend, AsyncBackend):
+        ends = pool if isinstance(pool, Pool) else sdk.backend(pool)
+        if isinstance(ends, (Pool, AsyncBackend)):
             with contextlib.suppress(Exception):
-                backend.hang_up()
+                ends.hang_up()
 
 
 def timeouts(

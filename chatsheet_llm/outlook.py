@@ -6,16 +6,15 @@ nothing new is learned of the endpoints.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from chatsheet_llm.capabilities import parse_name
-from chatsheet_llm.errors import SettingsError
+from chatsheet_llm.defaults import with_defaults
+from chatsheet_llm.formats.responses_messages_sampling import is_claude
 from chatsheet_llm.hops import (
     MODE,
-    MODEL,
     PATH,
     RESTARTABLE,
     UNCONFIGURED,
@@ -29,8 +28,9 @@ from chatsheet_llm.known import Known, deployment_of, known_at
 from chatsheet_llm.learned import Learned
 from chatsheet_llm.models import ModelSpec, Registry
 from chatsheet_llm.modes import DOUBTS, Choice, Question, barrier, choose, conflict, doubt
-from chatsheet_llm.parameters import PARAMETER
-from chatsheet_llm.route import MODES, Mode, Skip
+from chatsheet_llm.parameters import PARAMETER, refused, renamed, telling_of
+from chatsheet_llm.places import Place, lacking, parse_hop
+from chatsheet_llm.route import Mode, Skip
 
 HEEDED = ((DOUBTS | {PARAMETER}, True), (DOUBTS, True), (DOUBTS, False), (frozenset[str](), False))
 """Which hints of the table and of earlier answers are heeded, and whether weak lessons are; each time fewer, where
@@ -59,15 +59,6 @@ class Kind(NamedTuple):
     chain_of_client: tuple[str, ...]
 
 
-class Place(NamedTuple):
-    """One entry of a chain: its endpoint (None and why, where it is not configured), and the API that it names."""
-
-    entry: str
-    endpoint: Reachable | None
-    wanted: Mode | None
-    lacking: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What calls of one kind would ask at one place: a hop without a body, or why it is left out.
@@ -84,6 +75,14 @@ class Outlook:
     against: str = ""
     why: str = ""
     whole: str | None = None
+    real: str | None = None
+    """The name by which bridges and defaults know the model."""
+    telling: frozenset[str] = frozenset()
+    """Parameters that the model may refuse, or knows by another name; a request without them fits as it is."""
+    defaults: ModelSpec | None = None
+    """The entry of the model, where it has anything to lay under a request."""
+    filled: bool = False
+    """Whether the defaults of the entry have to be looked at too: there are some that the model may refuse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,32 +121,30 @@ class Outlooks:
 
     def __init__(self, endpoints: Mapping[str, Reachable], registry: Registry, known: Iterable[str] = ()) -> None:
         self.endpoints, self.registry, self.known = endpoints, registry, known
-        self._ways: dict[Kind, Way] = {}
+        self._ways: dict[tuple[object, ...], Way] = {}
         self._places: dict[str, Place] = {}
+
+    def are_of(self, endpoints: Mapping[str, Reachable], registry: Registry, known: Iterable[str]) -> bool:
+        """Whether these are the outlooks of a setup."""
+        return self.endpoints is endpoints and self.registry is registry and self.known is known
 
     def way(self, call: Call, chain: Sequence[str], learned: Learned | None) -> Way:
         """Return the way of a call.  Raises SettingsError for a hop nobody knows."""
-        kind = Kind(
-            call.format,
-            call.path,
-            call.model,
-            call.mode,
-            call.tools,
-            call.effort,
-            call.stream,
-            call.chain,
-            tuple(chain),
-        )
+        model, effort = call.model, call.effort
+        # Equal to the kind, and quicker to make.
+        key = (
+            call.format, call.path, model, call.mode, call.tools, effort, call.stream, call.chain, tuple(chain)
+        )  # fmt: skip
         version = 0 if learned is None else learned.version
-        found = self._ways.get(kind)
+        found = self._ways.get(key)
         if found is not None and found.version == version and found.learned is learned:
             return found
-        made = self._made(kind, learned, version)
+        made = self._made(Kind(*key), learned, version)
         # Other paths name what they are about.
-        if call.path in RESTARTABLE and len(kind.model or "") <= LONGEST_NAME and len(kind.effort or "") <= LONGEST_NAME:
+        if call.path in RESTARTABLE and max(len(model or ""), len(effort or "")) <= LONGEST_NAME:
             if len(self._ways) >= MOST:
                 self._ways.clear()
-            self._ways[kind] = made
+            self._ways[key] = made
         return made
 
     def _made(self, kind: Kind, learned: Learned | None, version: int) -> Way:
@@ -164,7 +161,7 @@ class Outlooks:
         if found is None:
             name, wanted = parse_hop(entry, self.endpoints, self.known)
             endpoint = self.endpoints.get(name)
-            found = Place(entry, endpoint, wanted, "" if endpoint is not None else _lacking(name, self.known))
+            found = Place(entry, endpoint, wanted, "" if endpoint is not None else lacking(name, self.known))
             if len(self._places) >= MOST:
                 self._places.clear()
             self._places[entry] = found
@@ -198,16 +195,27 @@ def outlook(
         return _left(place, name, against.rule, against.reason)
     if against is not None and wanted is not None and barrier(asked, wanted) is not None:
         return _left(place, name, MODE, f"{against.reason}, and {choice.reason}")
+    thinks = _thinks(kind, known, spec)
+    telling = telling_of(known.capability, choice.mode)
     return Outlook(
         place,
-        hop=_hop(
-            place, endpoint, choice.mode, known.deployment, choice.rule, choice.reason, thinks=_thinks(kind, known, spec)
-        ),
+        hop=_hop(place, endpoint, choice.mode, known.deployment, choice.rule, choice.reason, thinks=thinks),
         known=known,
         against=against.reason if against is not None else "",
         why=f"; {choice.reason}" if choice.rule in DOUBTS else "",
         whole=_whole(endpoint, choice.mode, known, learned) if kind.stream else None,
+        real=known.base_model if is_claude(known.base_model) else known.deployment,
+        telling=telling,
+        defaults=spec if spec is not None and spec.has_defaults else None,
+        filled=spec is not None and bool(telling) and _doubted(spec, choice.mode, known, kind.format),
     )
+
+
+def _doubted(spec: ModelSpec, mode: Mode, known: Known, own: Mode) -> bool:
+    """Whether the model refuses a default of its entry, or knows it by another name."""
+    filled, _ = with_defaults({}, mode, spec)
+    row = known.capability
+    return renamed(filled, mode, row) != filled or bool(refused(filled, mode, row, known.name, own))
 
 
 def _left(place: Place, name: str, rule: str, reason: str) -> Outlook:
@@ -289,33 +297,4 @@ def _hop(
         boundary=endpoint.boundary,
         answers_after=endpoint.answers_after,
         thinks=thinks,
-    )
-
-
-def _lacking(name: str, known: Iterable[str]) -> str:
-    said = known.get(name) if isinstance(known, Mapping) else None
-    return str(said) if said else f"endpoint {name!r} is not configured"
-
-
-def parse_hop(entry: str, endpoints: Mapping[str, Reachable], known: Iterable[str] = ()) -> tuple[str, Mode | None]:
-    """Split ``"azure/responses"`` into endpoint and mode; the mode is None where the entry leaves it to the rules.
-
-    Raises SettingsError for an endpoint nobody knows, or a mode the endpoint does not speak.
-    """
-    name, slash, mode = entry.strip().partition("/")
-    names = sorted({*endpoints, *known})
-    if name not in names:
-        close = get_close_matches(name, names, n=1)
-        hint = f"; did you mean {close[0] + slash + mode!r}?" if close else ""
-        raise SettingsError(
-            f"the chain names hop {entry!r}, but there is no endpoint {name!r} (known: {', '.join(names)}){hint}"
-        )
-    if not slash:
-        return name, None
-    speaks = endpoints[name].modes if name in endpoints else MODES
-    for candidate in speaks:
-        if candidate == mode:
-            return name, candidate
-    raise SettingsError(
-        f"the chain names hop {entry!r}, but endpoint {name!r} speaks {', '.join(speaks)}, not {mode!r}"
     )

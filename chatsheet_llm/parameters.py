@@ -44,7 +44,7 @@ def refused(
             parameter,
             f"{name} takes no {parameter} through {TITLES[mode]} ({row.told('refused', 'refused_on_chat')})",
         )
-        for parameter in sorted(taken)
+        for parameter in (() if taken.isdisjoint(body) else sorted(taken))
         if body.get(parameter) is not None and body[parameter] != NEUTRAL.get(parameter)
     ]
     if effort is not None and row.efforts is not None and effort not in row.efforts:
@@ -53,6 +53,17 @@ def refused(
             Loss(mode, path, f"{name} takes efforts {', '.join(row.efforts)}, not {effort!r} ({row.told('efforts')})")
         )
     return losses
+
+
+def telling_of(row: Capability | None, mode: Mode) -> frozenset[str]:
+    """Return the parameters of a body in this mode that :func:`renamed` or :func:`refused` may have to do with."""
+    if row is None or mode == "messages":
+        return frozenset()
+    names = row.refused | (_EFFORTS if row.efforts is not None else frozenset())
+    return names | row.refused_on_chat | row.renamed_on_chat.keys() if mode == "chat" else names
+
+
+_EFFORTS = frozenset({"reasoning_effort", "reasoning"})
 
 
 def without_refused(body: Mapping[str, object], mode: Mode, losses: list[Loss]) -> dict[str, object]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
@@ -23,7 +22,7 @@ from tenacity import Future, RetryCallState
 from chatsheet_llm.classify import Failure
 from chatsheet_llm.domains import Domains, Entry, price
 from chatsheet_llm.faults import RESENDS
-from chatsheet_llm.hops import Amend, Hop, Left, unamended
+from chatsheet_llm.hops import Amend, Hop, Hops, Left, OnDemand, unamended
 from chatsheet_llm.learned import WEAK
 from chatsheet_llm.steps import STAY, Answered, Failed, GaveUp, Policy, Send, Slow, Wait, worst
 
@@ -51,15 +50,20 @@ class _Seen:
     hedged: bool = False
     resend: bool = False
     """Whether the next send is one more to a hop that has had one."""
-    on_hop: Counter[str] = field(default_factory=Counter)
-    proxies: set[str] = field(default_factory=set)
-    origins: set[str] = field(default_factory=set)
-    surfaces: set[str] = field(default_factory=set)
-    refused: set[str] = field(default_factory=set)
-    failures: list[Failure] = field(default_factory=list)
-    unmade: list[Left] = field(default_factory=list)
-    limited: list[Hop] = field(default_factory=list)
+    on_hop: dict[str, int] = field(default_factory=dict)
+    # Values that are replaced and not changed: a call that is answered at once makes none of them.
+    proxies: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
+    surfaces: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
+    failures: tuple[Failure, ...] = ()
+    unmade: tuple[Left, ...] = ()
+    limited: tuple[Hop, ...] = ()
     """Hops that have refused because of a limit, and nothing else was found wrong with."""
+
+    def count(self, hop: Hop, by: int) -> None:
+        """Count what was sent to a hop."""
+        self.on_hop[hop.name] = self.on_hop.get(hop.name, 0) + by
 
 
 def plan(
@@ -83,7 +87,8 @@ def plan(
     :class:`GaveUp`.
     """
     call = _Plan(hops, domains, policy, deadline_at, attempt, side_effects, amend, hedge, clock)
-    hop = yield from call.choose()
+    # Most find a hop that is open, and wait for none.
+    hop = call.first() or (yield from call.waited_for())
     while True:
         left = deadline_at - clock()
         if left <= 0:
@@ -143,13 +148,11 @@ class _Plan:
         """
         seen = self.seen
         seen.sends += 1
-        seen.on_hop[hop.name] += 1
-        others = any(
-            other.origin not in (hop.origin, slow.origin if slow is not None else "")
-            and other.origin not in seen.origins
-            and self._may_answer(other)
-            for other in self.hops
-        ) or any(self.domains.reopens_at(other) < self.deadline_at for other in self._limited() if other is not hop)
+        seen.count(hop, 1)
+        others = self._contested(hop, slow) or (
+            bool(seen.limited)
+            and any(self.domains.reopens_at(other) < self.deadline_at for other in self._limited() if other is not hop)
+        )
         share = left / 2 if others else left
         # A caller who says how long an attempt may take gets that, also where it leaves no time for another hop.
         seconds = min(self.attempt, left) if math.isfinite(self.attempt) else share
@@ -163,6 +166,18 @@ class _Plan:
             left=left,
             contested=others,
         )
+
+    def _contested(self, hop: Hop, slow: Hop | None) -> bool:
+        """Whether the hop of another origin could still answer."""
+        origins = self.seen.origins
+        # Where it lies is enough to tell: a hop that is not made yet is not made for this.
+        for other in self.hops.ahead() if isinstance(self.hops, Hops) else self.hops:
+            origin = other.origin
+            if origin == hop.origin or (slow is not None and origin == slow.origin) or origin in origins:
+                continue
+            if self._may_answer(other):
+                return True
+        return False
 
     def _may_answer(self, hop: Hop) -> bool:
         """Whether a hop is open, or may be well again and is to be probed where nothing else is left."""
@@ -184,7 +199,7 @@ class _Plan:
         """
         seen, slow = self.seen, Failure("read_timeout", "ambiguous")
         seen.hedged = True
-        others = [other for other in self.hops if other.origin != hop.origin and self._fresh(other)]
+        others = self._left(beside=hop.origin)
         late = self.clock() >= self.deadline_at
         # What it costs is not given back: an answer is no sign that asking twice was right.
         if late or not others or self.policy.stop(self._retry_state(slow)) or not self.domains.pay(hop, slow):
@@ -199,6 +214,9 @@ class _Plan:
 
     def won(self, hop: Hop, beside: Hop | None, heard: Slow | Answered | None) -> None:
         """Hear of the answer, and of the other hop of a race."""
+        if beside is None and not isinstance(heard, Answered):
+            self.domains.succeeded(hop, self.seen.paid, self._entry(hop))
+            return
         told = heard if isinstance(heard, Answered) else Answered(hop)
         winner, other = (beside, hop) if beside is not None and told.hop is beside else (hop, beside)
         if other is not None and told.failed is not None:
@@ -213,7 +231,7 @@ class _Plan:
         if failed.before is not None:
             first, failure = failed.before
             self._failed(first, failure)
-            self.seen.failures.append(failure)
+            self.seen.failures += (failure,)
             self.seen.ambiguous += RESENDS[failure.send_state] is not None
             self._leave(first, failure)
         else:
@@ -228,39 +246,39 @@ class _Plan:
 
     def _leave(self, hop: Hop, failure: Failure) -> None:
         """Ask nothing more of what failed so."""
-        self.seen.surfaces.add(hop.surface)
+        self.seen.surfaces |= {hop.surface}
         reach: dict[str, Callable[[Hop], str]] = {"origin": lambda each: each.origin, "proxy": lambda each: each.proxy}
         place = reach.get("origin" if failure.row.move == "proxy" and not hop.proxy else failure.row.move)
-        self.seen.limited = [
+        self.seen.limited = tuple(
             other
             for other in self.seen.limited
             if other.surface != hop.surface and (place is None or place(other) != place(hop))
-        ]
+        )
         if failure.row.move == "origin" or (failure.row.move == "proxy" and not hop.proxy):
-            self.seen.origins.add(hop.origin)
+            self.seen.origins |= {hop.origin}
         elif failure.row.move == "proxy":
-            self.seen.proxies.add(hop.proxy)
+            self.seen.proxies |= {hop.proxy}
         elif failure.row.move == "none":
-            self.seen.refused.add(failure.fault)
+            self.seen.refused |= {failure.fault}
 
     def after(self, hop: Hop, failure: Failure) -> Generator[Wait, None, Hop]:
         """Decide after a failure: the same hop again, another one, or stop."""
         seen, row = self.seen, failure.row
         self._failed(hop, failure)
-        seen.failures.append(failure)
+        seen.failures += (failure,)
         state = self._retry_state(failure)
         stops = self.policy.stop(state)
         other = None if stops or failure.send_state != "rejected" else self.amend(hop, failure.fault)
         if isinstance(other, tuple):
-            seen.unmade.append(other)
+            seen.unmade += (other,)
         elif other is not None and self._enter(other):
             # It starts anew: what the hop has refused is no trouble of its own, unless it may be the whole trouble.
             if failure.fault not in WEAK:
-                seen.failures.pop()
+                seen.failures = seen.failures[:-1]
             if other.surface == hop.surface:
-                seen.on_hop[hop.name] -= 1
+                seen.count(hop, -1)
             else:
-                seen.surfaces.add(hop.surface)
+                seen.surfaces |= {hop.surface}
             return other
         allowed = RESENDS[failure.send_state]
         if allowed is not None:
@@ -276,8 +294,8 @@ class _Plan:
             return hop
         self._leave(hop, failure)
         if row.same == "hint" and again:
-            seen.limited.append(hop)
-        others = [other for other in self.hops if self._fresh(other)]
+            seen.limited += (hop,)
+        others = self._left()
         if others and (not seen.moved or self._pays(hop, failure)):
             seen.moved = True
             found = self._open(others)
@@ -300,9 +318,9 @@ class _Plan:
     def instead(self, hop: Hop) -> Hop:
         """Choose another hop than one to which too many calls are sending again, or give up."""
         seen = self.seen
-        seen.surfaces.add(hop.surface)
-        seen.origins.add(hop.origin)
-        found = self._open([other for other in self.hops if self._fresh(other)])
+        seen.surfaces |= {hop.surface}
+        seen.origins |= {hop.origin}
+        found = self._open(self._left())
         if found is None:
             raise self.gave_up()
         return found
@@ -311,7 +329,7 @@ class _Plan:
         """Whether a hop that has been asked may be asked again."""
         retries = self.policy.max_retries
         most = retries if self.policy.insists else min(retries, hop.max_attempts - 1)
-        return self.seen.on_hop[hop.name] <= most
+        return self.seen.on_hop.get(hop.name, 0) <= most
 
     def _limited(self) -> list[Hop]:
         """Return the hops that have refused because of a limit and may be asked once more."""
@@ -331,7 +349,7 @@ class _Plan:
         """Return a hop that is set up to be asked after a refusal which else ends the call."""
         seen = self.seen
         self._leave(hop, failure)
-        others = [other for other in self.hops if self._fresh(other)]
+        others = self._left()
         if others and (not seen.moved or self._pays(hop, failure)):
             seen.moved = True
             found = self._open(others)
@@ -339,11 +357,12 @@ class _Plan:
                 return found
         raise self.gave_up()
 
-    def choose(self) -> Generator[Wait, None, Hop]:
-        """Choose a hop that is open; where none is, probe one early, or wait for a time that a server named."""
-        found = self._open(self.hops)
-        if found is not None:
-            return found
+    def first(self) -> Hop | None:
+        """Return the first hop that is open; where none is, one that may be probed early."""
+        return self._open(self.hops)
+
+    def waited_for(self) -> Generator[Wait, None, Hop]:
+        """Wait for a time that a server named, or for another call's probe."""
         return (yield from self._wait_for([hop for hop in self.hops if self._opens(hop)]))
 
     def _opens(self, hop: Hop) -> bool:
@@ -392,19 +411,23 @@ class _Plan:
     def _wait_for(self, hops: Sequence[Hop]) -> Generator[Wait, None, Hop]:
         """Wait for the first of these hops to open; for another call's probe, a moment only."""
         patience = self.clock() + PATIENCE
-        while hops:
+        while True:
             for hop in hops:
                 if self._enter(hop):
-                    self.seen.resend = self.seen.on_hop[hop.name] > 0
+                    self.seen.resend = self.seen.on_hop.get(hop.name, 0) > 0
                     return hop
-            found = self._open([hop for hop in self.hops if self._fresh(hop)])
+            fresh = self._left()
+            found = self._open(fresh)
             if found is not None:
                 self.seen.resend = False
                 return found
             hops = [hop for hop in hops if self.domains.throttled(hop) or self._probed_until(hop, patience)]
-            if not hops:
+            # Where only the probes of other calls have kept this one from probing, they are over soon.
+            probed = not self.seen.probed and self.clock() < patience and not all(map(self._waits, fresh))
+            if not hops and not probed:
                 break
-            pause = max(min(self.domains.reopens_at(hop) for hop in hops) - self.clock(), POLL)
+            reopens = POLL if probed else min(self.domains.reopens_at(hop) for hop in hops) - self.clock()
+            pause = max(reopens, POLL)
             if not self._fits(pause):
                 break
             yield from self._sleep(pause, "rate limited")
@@ -412,6 +435,19 @@ class _Plan:
 
     def _probed_until(self, hop: Hop, patience: float) -> bool:
         return self.clock() < patience and self.domains.probing(hop)
+
+    def _left(self, beside: str | None = None) -> Sequence[Hop]:
+        """Return the hops that may still be asked, found as they are looked at; none of the origin ``beside``."""
+        found: list[Hop] = []
+        rest = iter(self.hops)
+
+        def more() -> bool:
+            hop = next(rest, None)
+            if hop is not None and hop.origin != beside and self._fresh(hop):
+                found.append(hop)
+            return hop is not None
+
+        return OnDemand(found, more)
 
     def _fresh(self, hop: Hop) -> bool:
         seen = self.seen
@@ -438,7 +474,7 @@ class _Plan:
     def _enter(self, hop: Hop, *, early: bool = False) -> bool:
         """Claim the right to send to the hop, and keep what has to be handed back with the outcome."""
         entry = self.domains.enter(hop, early=early)
-        if entry is not None:
+        if entry is not None and entry.tickets:
             self.entries[hop.surface] = entry
         return entry is not None
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import httpx2
 from typing_extensions import Self
 
+from chatsheet_llm.answer import Answer
 from chatsheet_llm.classify import Failure
 from chatsheet_llm.drive import Steps
 from chatsheet_llm.errors import CallError
@@ -97,7 +98,7 @@ class Restarts:
 class SyncRestarts(httpx2.SyncByteStream):
     """The body of a stream that is answered anew when it breaks.  ``resume`` drives a plan to the next answer."""
 
-    def __init__(self, first: object, restarts: Restarts, resume: Callable[[Steps], httpx2.Response]) -> None:
+    def __init__(self, first: object, restarts: Restarts, resume: Callable[[Steps], Answer]) -> None:
         self._body = first
         self._restarts = restarts
         self._resume = resume
@@ -132,9 +133,7 @@ class SyncRestarts(httpx2.SyncByteStream):
 class AsyncRestarts(httpx2.AsyncByteStream, AsyncIterator[bytes]):
     """As :class:`SyncRestarts`, for the asynchronous client."""
 
-    def __init__(
-        self, first: object, restarts: Restarts, resume: Callable[[Steps], Awaitable[httpx2.Response]]
-    ) -> None:
+    def __init__(self, first: object, restarts: Restarts, resume: Callable[[Steps], Awaitable[Answer]]) -> None:
         self._restarts = restarts
         self._resume = resume
         self._read(first)

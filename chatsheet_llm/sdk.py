@@ -7,10 +7,13 @@ No other module imports a name that starts with an underscore from a package tha
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from types import UnionType
+from typing import TYPE_CHECKING, Any, TypeVar, Union, cast, get_args, get_origin
 
 import httpcore2
 import httpx2
@@ -21,9 +24,10 @@ from httpcore2._backends.sync import SyncStream
 from httpx2._utils import URLPattern, get_environment_proxies
 from openai._constants import OVERRIDE_CAST_TO_HEADER, RAW_RESPONSE_HEADER
 from openai._models import FinalRequestOptions as FinalRequestOptions
-from openai._models import construct_type
-from openai._types import NotGiven
+from openai._models import _build_discriminated_union_meta, add_request_id, construct_type
+from openai._types import NOT_GIVEN, NotGiven
 from openai._types import Omit as Omit
+from openai._utils._json import openapi_dumps
 
 from chatsheet_llm.errors import ChatsheetError
 from chatsheet_llm.route import Route
@@ -95,6 +99,44 @@ def retries_of(options: FinalRequestOptions, default: int) -> int:
     return options.get_max_retries(default)
 
 
+def overheard(resource: type[Any], arguments: Mapping[str, object]) -> tuple[str, dict[str, Any]]:
+    """Return the path and the arguments with which a resource's ``create`` asks its client to post; nobody sends it."""
+    heard: list[tuple[str, dict[str, Any]]] = []
+
+    async def nothing() -> None:
+        pass
+
+    def post(path: str, **told: Any) -> Any:
+        heard.append((path, told))
+        return nothing()
+
+    asking = cast("Any", object.__new__(resource))
+    asking._post = post
+    made = asking.create(**arguments)
+    # Nothing is awaited, so that one step is all there is.
+    with contextlib.suppress(StopIteration):
+        made.send(None)
+    return heard[0]
+
+
+def asked(
+    template: FinalRequestOptions, body: object, *, extra_headers: Any = None, extra_query: Any = None,
+    extra_body: Any = None, timeout: Any = NOT_GIVEN,
+) -> FinalRequestOptions:  # fmt: skip
+    """Return the options of one request, as the SDK makes them of a method's arguments."""
+    made = template.model_copy()
+    made.json_data = cast("Any", body)
+    if extra_headers is not None:
+        made.headers = extra_headers
+    if extra_query is not None:
+        made.params = extra_query
+    if extra_body is not None:
+        made.extra_json = extra_body
+    if not isinstance(timeout, NotGiven):
+        made.timeout = timeout
+    return made
+
+
 def outgoing(
     options: FinalRequestOptions | None, *, method: str, url: str, body: object, headers: Mapping[str, str | Omit],
     timeout: httpx2.Timeout,
@@ -109,7 +151,28 @@ def outgoing(
     made.max_retries = 0
     made.follow_redirects = False
     made.post_parser = NotGiven()
+    # Set past pydantic: its own way knows fields only.
+    object.__setattr__(made, "__class__", _Unlogged)
     return made
+
+
+class _Unlogged(FinalRequestOptions):  # type: ignore[misc]  # final, but some versions log all of it
+    """Options whose dump, which the SDK writes into its log, tells neither headers nor the body."""
+
+    def model_dump(self, **_: object) -> dict[str, Any]:
+        return {"method": self.method, "url": self.url}
+
+
+@cache
+def _anthropic_options() -> type[Any]:
+    """Return the same of the Anthropic SDK, which is loaded here and not before."""
+    from anthropic._models import FinalRequestOptions as AnthropicOptions
+
+    class Unlogged(AnthropicOptions):  # type: ignore[misc]  # as above
+        def model_dump(self, **_: object) -> dict[str, Any]:
+            return {"method": self.method, "url": self.url}
+
+    return Unlogged
 
 
 def _unencoded(headers: Mapping[str, str | Omit]) -> dict[str, str | Omit]:
@@ -118,16 +181,71 @@ def _unencoded(headers: Mapping[str, str | Omit]) -> dict[str, str | Omit]:
     return {**kept, "Accept-Encoding": "identity"}
 
 
+OMIT = Omit()
+"""Takes a header out that the SDK would send."""
+_MOST_KEPT = 256
+"""Requests whose parts one client keeps."""
+_OF_ONE_REQUEST = frozenset((b"content-length", b"x-stainless-read-timeout", b"cookie"))
+"""Headers that each request has anew."""
+
+
+def hasten(client: object) -> None:
+    """Have a client of OpenAI's SDK keep the URL and the headers of its requests: nearly all are the same in each.
+
+    The SDK makes them anew each time, which takes longer than to send the request.  All that they depend on is looked
+    at; of requests with a query, a file or raw content nothing is kept.
+    """
+    if not isinstance(client, (openai.OpenAI, openai.AsyncOpenAI)):
+        return
+    original = client._build_request
+    kept: dict[object, httpx2.Request] = {}
+
+    def build(options: FinalRequestOptions, *, retries_taken: int = 0) -> httpx2.Request:
+        body, timeout, headers = options.json_data, options.timeout, options.headers
+        unlike = options.params or options.files or options.content or options.extra_json or retries_taken
+        if unlike or type(body) is not dict or type(timeout) is not httpx2.Timeout or type(headers) is not dict:
+            return original(options, retries_taken=retries_taken)
+        # Azure's dated paths name the deployment, and its tokens come with the options.
+        key = (options.method, options.url, str(body.get("model")), client.api_key, tuple(headers.items()))
+        try:
+            like = kept.get(key)
+        except TypeError:
+            return original(options, retries_taken=retries_taken)
+        if like is None:
+            if len(kept) >= _MOST_KEPT:
+                kept.clear()
+            made = original(options, retries_taken=retries_taken)
+            like = httpx2.Request(made.method, made.url, headers=made.headers, extensions=made.extensions)
+            like.headers = httpx2.Headers([each for each in made.headers.raw if each[0].lower() not in _OF_ONE_REQUEST])
+            kept[key] = like
+            return made
+        content = openapi_dumps(body)
+        own = [(b"Content-Length", b"%d" % len(content))]
+        if timeout.read is not None:
+            own.insert(0, (b"x-stainless-read-timeout", str(timeout.read).encode()))
+        made = httpx2.Request(
+            like.method,
+            like.url,
+            headers=[*like.headers.raw, *own],
+            content=content,
+            extensions={**like.extensions, "timeout": timeout.as_dict()},
+        )
+        if cookies := client._client.cookies:
+            cookies.set_cookie_header(made)
+        return made
+
+    cast("Any", client)._build_request = build
+
+
 def anthropic_outgoing(
     options: FinalRequestOptions | None, *, method: str, url: str, body: object, headers: Mapping[str, str | Omit],
     timeout: httpx2.Timeout,
 ) -> Any:  # fmt: skip
     """Return the same for the Anthropic SDK; headers that are OpenAI's or its SDK's own stay behind."""
     from anthropic import Omit as AnthropicOmit
-    from anthropic._models import FinalRequestOptions as AnthropicOptions
 
     told = {name: value for name, value in _unencoded(headers).items() if not name.lower().startswith(_OPENAI_S_OWN)}
-    return AnthropicOptions.construct(
+    return _anthropic_options().construct(
         method=method,
         url=url,
         params=dict(options.params) if options is not None else {},
@@ -167,8 +285,13 @@ def foundry_classes() -> tuple[type[Any], type[Any]]:
             return _foundry_key(self.api_key)
 
         def _prepare_options(self, options: Any) -> Any:
-            # The SDK's own puts the key into the options, which it logs.
-            return options if self.api_key is not None else super()._prepare_options(options)
+            # The SDK's own puts the credential into the options, which it logs.
+            return options
+
+        def _prepare_request(self, request: httpx2.Request) -> None:
+            token = self._get_azure_ad_token()
+            if token is not None:
+                request.headers["Authorization"] = f"Bearer {token}"
 
     class AsyncAnthropicFoundry(anthropic.AsyncAnthropicFoundry):
         def __init__(
@@ -183,8 +306,13 @@ def foundry_classes() -> tuple[type[Any], type[Any]]:
             return _foundry_key(self.api_key)
 
         async def _prepare_options(self, options: Any) -> Any:
-            # The SDK's own puts the key into the options, which it logs.
-            return options if self.api_key is not None else await super()._prepare_options(options)
+            # The SDK's own puts the credential into the options, which it logs.
+            return options
+
+        async def _prepare_request(self, request: httpx2.Request) -> None:
+            token = await self._get_azure_ad_token()
+            if token is not None:
+                request.headers["Authorization"] = f"Bearer {token}"
 
     return AnthropicFoundry, AsyncAnthropicFoundry
 
@@ -264,6 +392,12 @@ def with_route(options: FinalRequestOptions, route: Callable[[], Route]) -> None
     options.post_parser = parser
 
 
+def identify(value: object, request_id: str | None) -> None:
+    """Put the server's id of the request on an SDK object, as the SDK does."""
+    if isinstance(value, openai.BaseModel):
+        add_request_id(value, request_id)
+
+
 def attach(value: object, route: Route) -> None:
     """Put the route on an SDK object, where pydantic keeps private attributes: copied and pickled, never serialised."""
     if isinstance(value, pydantic.BaseModel):
@@ -315,6 +449,19 @@ def pools(client: httpx2.Client | httpx2.AsyncClient) -> Iterator[Any]:
             yield pool
 
 
+def direct(client: httpx2.AsyncClient) -> httpx2.AsyncBaseTransport:
+    """Return the transport of what goes through no proxy."""
+    return client._transport
+
+
+def set_direct(client: httpx2.AsyncClient, transport: httpx2.AsyncBaseTransport) -> None:
+    """Have what goes through no proxy go through another transport.
+
+    One that is given to the constructor would have the client forget the environment's proxies.
+    """
+    client._transport = transport
+
+
 def backend(pool: Any) -> Any:
     """Return the network backend of a pool."""
     return pool._network_backend
@@ -357,23 +504,35 @@ def forget_environment(client: Any, headers: Mapping[str, str], *, azure_ad_toke
 # --- typed objects ---------------------------------------------------------------------------------------------------
 
 
-def constructed(value: object, annotation: object, metadata: list[Any] | None = None) -> object:
+def constructed(value: object, annotation: object, metadata: Sequence[object] = ()) -> object:
     """Return what the SDK makes of JSON values for a type; of a field it is told the metadata too."""
-    return construct_type(value=value, type_=annotation, metadata=metadata)
+    return construct_type(value=value, type_=annotation, metadata=list(metadata))
+
+
+def member(annotation: object, metadata: Sequence[object], value: object) -> type[openai.BaseModel] | None:
+    """Return the model of a union that the SDK constructs of an object that is not valid, or None if that is none."""
+    union = cast("Any", annotation)
+    if get_origin(union) not in (Union, UnionType) or not isinstance(value, dict):
+        return None
+    told = _build_discriminated_union_meta(union=union, meta_annotations=tuple(metadata))
+    word = told and value.get(told.field_alias_from or told.field_name)
+    named = told.mapping.get(word) if told and word and isinstance(word, str) else None
+    first = named or get_args(union)[0]
+    return first if isinstance(first, type) and issubclass(first, openai.BaseModel) else None
 
 
 def constructs(cls: object) -> bool:
     """Whether a class is a model of the SDK that its own ``construct`` builds, with no ways of its own."""
     if not isinstance(cls, type) or not issubclass(cls, openai.BaseModel):
         return False
-    own = cast("Any", cls.construct).__func__ is cast("Any", openai.BaseModel.construct).__func__
-    return own and not cls.model_config.get("populate_by_name") and not cls.__private_attributes__
+    own, plain = inspect.getattr_static(cls, "construct"), inspect.getattr_static(openai.BaseModel, "construct")
+    return own is plain and not cls.model_config.get("populate_by_name")
 
 
 def validator(schema: pydantic_core.CoreSchema) -> pydantic_core.SchemaValidator:
     """Return a validator of this very schema, where pydantic would take one that a class in it has already."""
     try:
-        return cast("Any", pydantic_core.SchemaValidator)(schema, _use_prebuilt=False)
+        return cast("type[Any]", pydantic_core.SchemaValidator)(schema, _use_prebuilt=False)  # type: ignore[no-any-return]
     except TypeError:
         # Versions from before there was a choice.
         return pydantic_core.SchemaValidator(schema)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from chatsheet_llm.classify import Failure
-from chatsheet_llm.hops import Hop
+from chatsheet_llm.hops import Hop, OnDemand
 from chatsheet_llm.redact import Private
 from chatsheet_llm.route import Attempt, Loss, Route, SendState, Skip
 from chatsheet_llm.steps import GaveUp, Send, Wait
@@ -34,7 +34,8 @@ class Trail:
     def __init__(self, skipped: Sequence[Skip] = (), private: Private | None = None) -> None:
         self._private = private
         self._begun = time.monotonic()
-        self._skipped = list(skipped)
+        self._left_out = skipped
+        self._skipped: list[Skip] = []
         self._attempts: list[Attempt] = []
         self._waited = 0.0
         self._at = self._begun
@@ -81,6 +82,9 @@ class Trail:
         Returns the seconds that the attempt took.
         """
         self._retry_at = None
+        if isinstance(self._left_out, OnDemand):
+            # What lies behind the hop that answered was not looked at, and need not be: nor is the request kept for it.
+            self._left_out = self._left_out.so_far()
         if request_id is not None and self._private is not None and not _ID.fullmatch(request_id):
             request_id = str(self._private.without(request_id))
         self._add(step, "ok", "answered", status=status, request_id=request_id)
@@ -153,7 +157,7 @@ class Trail:
         """Return what happened so far."""
         losses = tuple(dict.fromkeys(loss for part in self.losses for loss in part))
         seconds = self._now() if self._seconds is None else self._seconds
-        return Route(tuple(self._attempts), tuple(self._skipped), losses, seconds, self._retry_at)
+        return Route(tuple(self._attempts), (*self._left_out, *self._skipped), losses, seconds, self._retry_at)
 
     def _retry_from(self, at: datetime) -> None:
         self._retry_at = at if self._retry_at is None else min(at, self._retry_at)

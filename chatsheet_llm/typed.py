@@ -6,15 +6,15 @@ It knows nothing of streams, errors or headers, and attaches nothing to what it 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Mapping
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, TypeVar, cast, get_args
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import openai
-from pydantic_core import SchemaValidator
 
 from chatsheet_llm import sdk, shapes
+from chatsheet_llm.shapes import Shape
+from chatsheet_llm.unions import checking
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionChunk
@@ -22,26 +22,22 @@ if TYPE_CHECKING:
 
 _Model = TypeVar("_Model", bound=openai.BaseModel)
 
-_TAKEN = ("_fields_set", "_BaseModel__cls")
-"""Names that the SDK's ``construct`` takes for arguments of its own: what it does with such a field only it can tell."""
-_MARKS = tuple(name.encode() for name in _TAKEN)
-_WRITTEN_OTHERWISE = re.compile(rb"\\u00(?:4[1-9A-Fa-f]|5[0-9AFaf]|6[1-9A-Fa-f]|7[0-9Aa])")
-"""A letter or an underscore by its number: any name may hide behind it, and nobody writes so by habit."""
-
 
 def whole(cast_to: type[_Model], answer: bytes | Mapping[str, object]) -> _Model:
-    """Return a whole answer as the SDK gives it: JSON bytes, or the same in Python's values.
+    """Return a whole answer as the SDK gives it: of JSON, or of the same in Python's values.
 
     What the SDK does not make an object of (a list, a text) comes back as the SDK hands it on, and bytes that are no
     JSON raise what ``json.loads`` raises.
     """
-    return cast("_Model", _built(_constructing(cast_to), cast_to, answer))
+    made: _Model | None = _taken(shapes.constructing(cast_to), answer)
+    return _by_the_sdk(cast_to, answer) if made is None else made
 
 
 def chunk(told: bytes | Mapping[str, object]) -> ChatCompletionChunk:
     """Return a chunk of a chat stream as the SDK gives it, from the JSON of one event."""
-    cls, validator = _chunks()
-    return cast("ChatCompletionChunk", _built(validator, cls, told))
+    cls, shape = _chunks()
+    made: ChatCompletionChunk | None = _taken(shape, told)
+    return _by_the_sdk(cls, told) if made is None else made
 
 
 def event(told: bytes | Mapping[str, object]) -> ResponseStreamEvent:
@@ -49,52 +45,42 @@ def event(told: bytes | Mapping[str, object]) -> ResponseStreamEvent:
 
     A type that the SDK does not know gives whatever the SDK makes of it.
     """
-    union, validator, variants = _events()
-    if (made := _taken(validator, told)) is not None:
-        return cast("ResponseStreamEvent", made)
-    # Not valid by its type: the SDK then builds the class of that name without a check.
+    union, shape, variants = _events()
+    made: ResponseStreamEvent | None = _taken(shape, told)
+    if made is not None:
+        return made
+    # Not valid by its type: the SDK then builds the class of that name and checks nothing.
     value = json.loads(told) if isinstance(told, bytes) else told
     kind = value.get("type") if isinstance(value, dict) else None
-    cls = variants.get(kind) if isinstance(kind, str) else None
-    return cast("ResponseStreamEvent", _built(_constructing(cls) if cls else None, union, value))
-
-
-@lru_cache(maxsize=256)
-def _constructing(cls: type[openai.BaseModel]) -> SchemaValidator | None:
-    return shapes.constructing(cls)
+    if isinstance(kind, str) and kind in variants:
+        made = _taken(shapes.constructing(variants[kind]), value)
+    return _by_the_sdk(union, value) if made is None else made
 
 
 @cache
-def _chunks() -> tuple[type[ChatCompletionChunk], SchemaValidator | None]:
+def _chunks() -> tuple[type[ChatCompletionChunk], Shape]:
     from openai.types.chat import ChatCompletionChunk
 
-    return ChatCompletionChunk, _constructing(ChatCompletionChunk)
+    return ChatCompletionChunk, shapes.constructing(ChatCompletionChunk)
 
 
 @cache
-def _events() -> tuple[object, SchemaValidator, Mapping[str, type[openai.BaseModel]]]:
-    """The union of all events, what validates it, and its classes by the ``type`` that they are for."""
+def _events() -> tuple[object, Shape, Mapping[str, type[openai.BaseModel]]]:
+    """The union of all events, what checks it, and its classes by the ``type`` that they are for."""
     from openai.types.responses import ResponseStreamEvent
 
     union = get_args(ResponseStreamEvent)[0]
     variants = {word: cls for cls in get_args(union) for word in get_args(cls.model_fields["type"].annotation)}
-    return ResponseStreamEvent, shapes.checking(union), variants
+    return ResponseStreamEvent, Shape(checking(union)), variants
 
 
-def _built(validator: SchemaValidator | None, annotation: object, told: object) -> object:
-    made = None if validator is None else _taken(validator, told)
-    if made is not None:
-        return made
-    return sdk.constructed(json.loads(told) if isinstance(told, bytes) else told, annotation)
-
-
-def _taken(validator: SchemaValidator, told: object) -> object | None:
-    """Return what a validator makes of it, or None where it refuses, for whatever reason: the SDK will say its own."""
+def _taken(shape: Shape, told: bytes | Mapping[str, object]) -> Any:
+    """Return what a shape makes of it, or None where it refuses, for whatever reason: the SDK will say its own."""
     try:
-        if not isinstance(told, bytes):
-            return None if _TAKEN[0] in told or _TAKEN[1] in told else validator.validate_python(told)
-        if _MARKS[0] in told or _MARKS[1] in told or (b"\\u00" in told and _WRITTEN_OTHERWISE.search(told)):
-            return None
-        return validator.validate_json(told)
+        return shape.of_json(told) if isinstance(told, bytes) else shape.of_values(told)
     except Exception:  # noqa: BLE001
         return None
+
+
+def _by_the_sdk(annotation: object, told: bytes | Mapping[str, object]) -> Any:
+    return sdk.constructed(json.loads(told) if isinstance(told, bytes) else told, annotation)

@@ -55,7 +55,6 @@ class Scenario:
     settings: Mapping[str, object] = field(default_factory=dict)
     plain: type[errors.CallError] | None = None
     streamed_only: bool = False
-    pending: str | None = None
 
     @property
     def name(self) -> str:

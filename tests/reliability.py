@@ -78,10 +78,8 @@ def _file(name: str) -> str:
 
 
 def _row(name: str, vector: Vector) -> list[str]:
-    waiting = {case.pending for case in vector.cases.values() if case.pending}
-    title = vector.title + "".join(f" (not yet: {reason})" for reason in sorted(waiting))
     cells = [_states(vector), _same(vector), _next(vector), _breaker(vector), _error(vector)]
-    return [_file(name), title, f"`{vector.fault}`", str(vector.kind), *cells]
+    return [_file(name), vector.title, f"`{vector.fault}`", str(vector.kind), *cells]
 
 
 def _sends(case: Case) -> list[list[str]]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import openai
 from canaries import Canaries
 from client_cases import quick_sandbox
 from parrot import Saying
@@ -153,7 +154,7 @@ def done(client: Any, *calls: Callable[[Any], Any]) -> list[Any]:
     """Make the calls with either client, read what each gives to its end, and return that."""
     if isinstance(client, ChatClient):
         answers = [call(client) for call in calls]
-        return [list(answer) if type(answer).__name__ == "Stream" else answer for answer in answers]
+        return [list(answer) if isinstance(answer, openai.Stream) else answer for answer in answers]
 
     async def whole() -> list[Any]:
         try:
@@ -166,7 +167,7 @@ def done(client: Any, *calls: Callable[[Any], Any]) -> list[Any]:
 
 async def _awaited(answer: Any) -> Any:
     answer = await answer if inspect.isawaitable(answer) else answer
-    return [item async for item in answer] if type(answer).__name__ == "AsyncStream" else answer
+    return [item async for item in answer] if isinstance(answer, openai.AsyncStream) else answer
 
 
 def made(kind: str, settings: Settings, **more: Any) -> Any:

@@ -26,8 +26,6 @@ from chatsheet_llm.plan import _Plan, plan
 from chatsheet_llm.route import SendState
 from chatsheet_llm.steps import Failed, Send, Wait
 
-PENDING: frozenset[str] = frozenset()
-"""Rules that do not hold yet: each has a seed that shows it, and must fail.  Mended, the rule leaves this set."""
 SEEDS = sorted((Path(__file__).parent / "seeds").glob("*.json"))
 
 # Every run asks the same; HYPOTHESIS_PROFILE=search asks anew each time, for longer, and keeps what it found.
@@ -146,43 +144,31 @@ def broken(script: Script, planner: Planner = plan) -> set[str]:
     return {said.partition(":")[0] for said in violations(play(script, planner))}
 
 
-def enforced(said: Sequence[str]) -> list[str]:
-    """Without what is known to be wrong, and has seeds of its own."""
-    return [one for one in said if one.partition(":")[0] not in PENDING]
-
-
 @LOOK
 @given(st.data())
 def test_whatever_happens_every_invariant_of_the_plan_holds(data: st.DataObject) -> None:
     script = any_script(lambda options: data.draw(st.sampled_from(options)))
     note(f"to keep it, write to tests/seeds/NAME.json:\n{script.as_json()}")
 
-    assert enforced(violations(play(script))) == []
+    assert violations(play(script)) == []
 
 
 def test_in_thousands_of_histories_every_invariant_of_the_plan_holds() -> None:
     first = random.SystemRandom().randrange(2**40) if SEARCHES else 0
     for number in range(first, first + (100_000 if SEARCHES else 1500)):
         script = any_script(random.Random(number).choice)
-        for said in enforced(violations(play(script)))[:1]:
+        for said in violations(play(script))[:1]:
             rule = said.partition(":")[0]
             pytest.fail(f"{said}\nto keep it, write to tests/seeds/NAME.json:\n{smallest(script, rule).as_json()}")
 
 
 @pytest.mark.parametrize("seed", SEEDS, ids=lambda path: path.stem)
-def test_what_was_once_found_stays_mended(seed: Path, request: pytest.FixtureRequest) -> None:
-    text = seed.read_text()
-    rule = json.loads(text)["rule"]
-    if rule in PENDING:
-        request.applymarker(pytest.mark.xfail(strict=True, reason=json.loads(text)["about"]))
-
-    assert violations(play(from_json(text))) == []
+def test_what_was_once_found_stays_mended(seed: Path) -> None:
+    assert violations(play(from_json(seed.read_text()))) == []
 
 
-def test_every_rule_that_is_not_enforced_has_a_seed_that_says_why() -> None:
-    told = {json.loads(seed.read_text())["rule"] for seed in SEEDS}
-
-    assert PENDING <= told <= RULES.keys()
+def test_every_seed_names_the_rule_that_it_broke() -> None:
+    assert {json.loads(seed.read_text())["rule"] for seed in SEEDS} <= RULES.keys()
 
 
 # --- a plan that is broken on purpose --------------------------------------------------------------------------------

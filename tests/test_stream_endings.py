@@ -196,7 +196,7 @@ def test_what_no_bridge_foresaw_is_the_hop_s_fault_and_logged_once_without_conte
     assert fault == "bad_event"
     [record] = caplog.records
     assert (record.name, record.levelno, record.exc_info) == ("chatsheet_llm", logging.ERROR, None)
-    assert re.search(rf"{type(error).__name__} raised at chatsheet_llm/formats/sse\.py:\d+$", record.getMessage())
+    assert re.search(rf"{type(error).__name__} raised at chatsheet_llm/relay\.py:\d+$", record.getMessage())
     assert "secret" not in caplog.text
 
 

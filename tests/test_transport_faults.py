@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 from either import COMPLETION, KINDS, Either, Kind, settings_at, well
 from fault_server import Certificates, FaultServer, Reply, parse
 from forgetful import Forgetful
+from raw_server import Raw, serving
 
 from chatsheet_llm import bounds, errors, route_of
 from chatsheet_llm.route import Route
@@ -257,18 +258,51 @@ def test_a_file_of_the_caller_s_may_be_as_large_as_it_likes(
     assert len(content.content) == 5000
 
 
+class Endless(Sequence[bytes]):
+    """A body of 64 MiB, made as it is sent; counts what the server got rid of."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    def __len__(self) -> int:
+        return 1024
+
+    def __getitem__(self, at: Any) -> Any:
+        if at == len(self):
+            raise IndexError
+        self.sent += 2**16
+        return b" " * 2**16
+
+
 @both
 def test_the_body_of_an_error_is_read_no_further_than_a_message_can_be_long(
-    kind: Kind, monkeypatch: pytest.MonkeyPatch, one: FaultServer, two: FaultServer
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bounds, "ERROR_BYTES", 1000)
-    one.set(Reply(503, JSON, b" " * 5000))
-    with Either(kind, settings_at(one.url)) as made:
+    body = Endless()
+    said = Raw(body, kind="application/json", status="503 Service Unavailable")
+    with serving(said) as server, Either(kind, settings_at(server.url), max_retries=0) as made:
         with pytest.raises(errors.OverloadedError) as caught:
-            made.hello(extra_body={"chatsheet": {"deadline": 0.3}})
+            made.hello()
 
         assert caught.value.status_code == 503
         assert made.busy() == 0
+
+    # Beside what was read, as much as the kernel holds of a connection.
+    assert 0 < body.sent < 2**24
+
+
+@both
+def test_an_error_whose_body_never_ends_is_told_as_soon_as_enough_was_read(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "ERROR_BYTES", 1000)
+    said = Raw([b" " * 1001], kind="application/json", status="503 Service Unavailable", ending="linger")
+    with serving(said) as server, Either(kind, settings_at(server.url, deadline=3), max_retries=0) as made:
+        with pytest.raises(errors.OverloadedError) as caught:
+            made.hello()
+
+        assert caught.value.route.seconds < 2
 
 
 @pytest.mark.parametrize("status", [201, 202, 204, 206])

@@ -68,7 +68,7 @@ class Anthropic(Endpoint):
         A gateway may refuse a call with both.
         """
         if self.settings.key_header == "api-key" and self._bearer() is None:
-            out = replace(out, headers={"Authorization": sdk.Omit(), **out.headers})
+            out = replace(out, headers={"Authorization": sdk.OMIT, **out.headers})
         return sdk.anthropic_outgoing(
             out.options, method=out.method, url=out.path, body=out.body, headers=out.headers, timeout=out.timeout
         )

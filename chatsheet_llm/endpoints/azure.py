@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import openai
@@ -50,7 +51,7 @@ class Azure(Endpoint):
         """The base URL that requests go to."""
         return f"{self.resource}/openai" if self.dated else f"{self.resource}/openai/v1/"
 
-    @property
+    @cached_property
     def dated(self) -> str | None:
         """The dated API version, or None for the v1 surface."""
         version = self.settings.api_version
@@ -88,7 +89,7 @@ class Azure(Endpoint):
     def options(self, out: Outgoing) -> Any:
         """Leave the bearer header out where the key travels as ``api-key``: a gateway may refuse a call with both."""
         if self.dated is None and self._bearer() is None and self.tokens is None:
-            out = replace(out, headers={"Authorization": sdk.Omit(), **out.headers})
+            out = replace(out, headers={"Authorization": sdk.OMIT, **out.headers})
         return super().options(out)
 
     def _bearer(self) -> str | None:

@@ -176,6 +176,7 @@ class Endpoint(BaseModel, ABC):
             arguments[self.token_argument] = tokens
         made = cls(**arguments, max_retries=0, http_client=http)
         sdk.forget_environment(made, arguments["default_headers"], azure_ad_token=arguments.get("azure_ad_token"))
+        sdk.hasten(made)
         return made
 
     def options(self, out: Outgoing) -> Any:

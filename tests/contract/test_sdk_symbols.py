@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 import pickle
 import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast, get_args
 from urllib.parse import parse_qsl
 
 import anthropic
@@ -17,9 +18,13 @@ import httpx2
 import openai
 import pydantic
 import pytest
+from openai._base_client import make_request_options
 from openai._response import StreamedBinaryAPIResponse
-from openai.types import CreateEmbeddingResponse
+from openai.resources.chat.completions import AsyncCompletions, Completions
+from openai.resources.responses import AsyncResponses, Responses
+from openai.types import CompletionUsage, CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion
+from openai.types.responses import Response
 
 import chatsheet_llm
 from chatsheet_llm import ChatClient, Route, sdk
@@ -96,6 +101,106 @@ class Asked(Exception):
         self.cast_to, self.options, self.stream, self.stream_cls = cast_to, options, stream, stream_cls
 
 
+@contract("_post")
+@pytest.mark.parametrize("resource", [Completions, AsyncCompletions, Responses, AsyncResponses])
+def test_what_a_resource_asks_its_client_to_post_can_be_overheard(resource: type[Any]) -> None:
+    path, told = sdk.overheard(resource, {"model": "m", "messages" if "Comp" in resource.__name__ else "input": "x"})
+
+    assert path == ("/chat/completions" if "Comp" in resource.__name__ else "/responses")
+    assert told["body"]["model"] == "m"
+    assert told["cast_to"] in (ChatCompletion, Response)
+    assert told["options"]["security"] == {"bearer_auth": True}
+
+
+@contract("openai._types.NOT_GIVEN")
+def test_options_made_of_a_template_are_those_that_the_sdk_makes() -> None:
+    beside: dict[str, Any] = {
+        "extra_headers": {"a": "b"},
+        "extra_query": {"q": 1},
+        "extra_body": {"c": 1},
+        "timeout": 3,
+    }
+    template = sdk.FinalRequestOptions.construct(method="post", url="/x", security={"bearer_auth": True})
+    made = sdk.asked(template, {"model": "m"}, **beside)
+    bare = sdk.asked(template, {"model": "m"})
+    told = make_request_options(security={"bearer_auth": True}, **beside)
+    its = sdk.FinalRequestOptions.construct(method="post", url="/x", json_data={"model": "m"}, **told)
+
+    assert repr(made) == repr(its)
+    assert isinstance(sdk.timeout_of(bare), openai.NotGiven)
+    assert (bare.headers, bare.params, bare.extra_json) == (template.headers, {}, None)
+    assert template.json_data is None
+
+
+def _azure(cls: type[Any], **more: Any) -> Any:
+    return cls(azure_endpoint="http://127.0.0.1:9", api_version="2024-10-21", **more)
+
+
+@contract("_build_request", "_client", "openai._utils._json.openapi_dumps")
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: openai.OpenAI(api_key="k", base_url="http://127.0.0.1:9/v1", default_headers={"a": "b"}),
+        lambda: openai.AsyncOpenAI(api_key="k", base_url="http://127.0.0.1:9/v1/"),
+        lambda: _azure(openai.AzureOpenAI, api_key="k"),
+        lambda: _azure(openai.AsyncAzureOpenAI, azure_ad_token="t"),
+    ],
+)
+def test_a_request_of_kept_parts_is_the_one_that_the_sdk_builds(make: Callable[[], Any]) -> None:
+    its, ours = make(), make()
+    original = ours._build_request
+    sdk.hasten(ours)
+
+    def options(**more: Any) -> Any:
+        told: dict[str, Any] = {
+            "method": "post",
+            "url": "/chat/completions",
+            "json_data": {"model": "m", "x": "\u00e9"},
+            "headers": {"Accept-Encoding": "identity"},
+            "timeout": TIMEOUT,
+            "security": {"bearer_auth": True},
+        }
+        return sdk.FinalRequestOptions.construct(**{**told, **more})
+
+    rows = [
+        options(),
+        options(json_data={"model": "m", "messages": [1] * 100}),
+        options(timeout=httpx2.Timeout(None)),
+        options(timeout=httpx2.Timeout(5.0, read=7.5)),
+        options(json_data={"model": "other"}),
+        options(headers={"Accept-Encoding": "identity", "x-mine": "1"}),
+        options(headers={"Authorization": sdk.OMIT}),
+        options(url="/responses"),
+        options(params={"q": "1"}),
+        options(method="get", json_data=None),
+        options(extra_json={"y": 1}),
+    ]
+
+    def parts(request: httpx2.Request) -> tuple[Any, ...]:
+        return request.method, request.url, sorted(request.headers.raw), request.content, request.extensions
+
+    for row in rows * 3:
+        assert parts(ours._build_request(row)) == parts(its._build_request(row))
+    assert ours._build_request != original
+
+
+def test_a_request_of_kept_parts_bears_the_cookies_and_the_key_of_its_time() -> None:
+    client = openai.OpenAI(api_key="one", base_url="http://127.0.0.1:9/v1")
+    sdk.hasten(client)
+    row = sdk.FinalRequestOptions.construct(
+        method="post", url="/x", json_data={}, headers={}, timeout=TIMEOUT, security={"bearer_auth": True}
+    )
+    sent = [client._build_request(row)]
+    client._client.cookies.set("c", "1", domain="127.0.0.1")
+    sent.append(client._build_request(row))
+    client._client.cookies.clear()
+    client.api_key = "two"
+    sent += [client._build_request(row), client._build_request(row)]
+
+    assert [request.headers.get("cookie") for request in sent] == [None, "c=1", None, None]
+    assert [request.headers["authorization"][-3:] for request in sent] == ["one", "one", "two", "two"]
+
+
 class Listener(openai.OpenAI):
     """Raises what it is asked for: a resource that goes another way than through `request()` cannot be heard."""
 
@@ -147,6 +252,16 @@ def test_a_copy_of_options_leaves_the_first_as_they_are(listener: Listener) -> N
     second.url, second.max_retries = "/elsewhere", 3
 
     assert (first.url, sdk.retries_of(first, 1), sdk.retries_of(second, 1)) == ("/chat/completions", 1, 3)
+
+
+@contract("openai._models.add_request_id")
+def test_an_object_carries_the_server_s_id_of_its_request() -> None:
+    made = ChatCompletion.construct(id="x")
+    sdk.identify(made, "req-1")
+    sdk.identify("no object", "req-2")
+
+    assert made._request_id == "req-1"
+    assert "req-1" not in made.model_dump_json()
 
 
 @contract("openai._types.NotGiven", "openai._types.Omit")
@@ -363,27 +478,41 @@ async def test_a_foundry_client_is_made_of_its_arguments_alone(
     }
 
 
-@contract("_prepare_options")
-async def test_a_foundry_client_puts_its_key_on_the_wire_and_not_into_the_options() -> None:
+@pytest.mark.parametrize("token", [None, "own-secret"])
+@contract("_get_azure_ad_token")
+async def test_a_foundry_client_puts_its_credential_on_the_wire_and_not_into_the_options(token: str | None) -> None:
     sent: list[httpx2.Request] = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         sent.append(request)
         return httpx2.Response(200, json={})
 
+    given: dict[str, Any] = {"azure_ad_token_provider": lambda: token} if token else {"api_key": "own-secret"}
     synchronous, asynchronous = sdk.foundry_classes()
     url, transport, options = "https://one.test/anthropic", httpx2.MockTransport(answer), to_claude(HELLO)
     with httpx2.Client(transport=transport) as http:
-        client = synchronous(api_key="own-key", base_url=url, http_client=http)
+        client = synchronous(**given, base_url=url, http_client=http)
         client.request(httpx2.Response, options)
         prepared = client._prepare_options(options)
     async with httpx2.AsyncClient(transport=transport) as other:
-        client = asynchronous(api_key="own-key", base_url=url, http_client=other)
+        client = asynchronous(**given, base_url=url, http_client=other)
         await client.request(httpx2.Response, options)
         awaited = await client._prepare_options(options)
 
-    assert [(each.headers["x-api-key"], each.headers["api-key"]) for each in sent] == [("own-key", "own-key")] * 2
-    assert "own-key" not in f"{prepared} {awaited} {options}"
+    names = ["authorization"] if token else ["x-api-key", "api-key"]
+    words = ["Bearer own-secret"] if token else ["own-secret"] * 2
+    assert [[each.headers[name] for name in names] for each in sent] == [words] * 2
+    assert "own-secret" not in f"{prepared} {awaited} {options}"
+
+
+def test_what_the_sdks_log_of_options_is_neither_headers_nor_a_body() -> None:
+    made = to_claude(HELLO), outgoing()
+
+    assert [each.model_dump(exclude_unset=True) for each in made] == [
+        {"method": "post", "url": "/v1/messages"},
+        {"method": "post", "url": "/chat/completions"},
+    ]
+    assert [type(each.model_copy()) for each in made] == [type(each) for each in made]
 
 
 # --- an answer ------------------------------------------------------------------------------------------------------
@@ -544,6 +673,24 @@ def test_a_proxy_s_pool_is_found_too() -> None:
     assert [type(pool) for pool in found] == [httpcore2.ConnectionPool, httpcore2.HTTPProxy]
 
 
+@contract("_transport")
+async def test_what_goes_through_no_proxy_goes_through_the_transport_that_was_put_in() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.host)
+        return httpx2.Response(204)
+
+    async with httpx2.AsyncClient() as client:
+        before = sdk.direct(client)
+        sdk.set_direct(client, httpx2.MockTransport(answer))
+        status = (await client.get("http://one.test")).status_code
+        await before.aclose()
+
+    assert isinstance(before, httpx2.AsyncHTTPTransport)
+    assert (status, asked) == (204, ["one.test"])
+
+
 @contract("httpcore2._backends.sync.SyncStream")
 def test_a_stream_over_a_socket_reads_and_writes_what_the_other_end_does() -> None:
     ours, theirs = socket.socketpair()
@@ -638,3 +785,55 @@ def test_a_token_of_the_environment_never_replaces_an_azure_endpoint_s_own_crede
     assert "foreign-token" not in str(sent[0].headers.raw)
     assert sent[0].headers.get("authorization") == (f"Bearer {own}" if own else None)
     assert sent[0].headers.get("api-key") == (None if own else "own-key")
+
+
+# --- typed objects --------------------------------------------------------------------------------------------------
+
+
+def output_item(value: object) -> type[openai.BaseModel] | None:
+    """The class that the SDK is said to take for an item of a response."""
+    field = Response.model_fields["output"]
+    union, *metadata = get_args(get_args(field.annotation)[0])
+    return sdk.member(union, metadata, value)
+
+
+@contract("openai._models.construct_type")
+def test_what_the_sdk_constructs_is_what_its_client_gives(box: Sandbox, hop: openai.OpenAI) -> None:
+    raw = hop.chat.completions.with_raw_response.create(**HELLO)
+
+    made = sdk.constructed(json.loads(raw.content), ChatCompletion)
+    assert isinstance(made, ChatCompletion)
+    assert made == raw.parse()
+    assert sdk.constructed({"choices": None}, ChatCompletion) == ChatCompletion.construct(choices=None)
+
+
+@contract("openai._models._build_discriminated_union_meta")
+def test_the_member_of_a_union_that_is_constructed_is_the_one_that_the_sdk_takes() -> None:
+    told = [{"type": "message"}, {"type": "function_call"}, {"type": "reasoning", "id": 5}, {"type": "dance"}, {}]
+    made = sdk.constructed({"output": told}, Response)
+
+    assert isinstance(made, Response)
+    assert [output_item(value) for value in told] == [type(item) for item in made.output]
+    assert output_item("text") is None
+    assert sdk.member(ChatCompletion.model_fields["usage"].annotation, (), {}) is CompletionUsage
+    assert sdk.member(ChatCompletion, (), {}) is None
+
+
+def test_a_class_with_a_way_of_its_own_to_be_constructed_is_told_from_the_others() -> None:
+    class Own(ChatCompletion):
+        @classmethod
+        def construct(cls, _fields_set: set[str] | None = None, **values: object) -> Any:
+            return super().construct(_fields_set, **values)
+
+    assert sdk.constructs(ChatCompletion)
+    assert not sdk.constructs(Own)
+    assert not sdk.constructs(pydantic.BaseModel)
+    assert not sdk.constructs(dict)
+
+
+def test_a_validator_is_of_the_schema_that_it_is_given_also_where_a_class_has_one() -> None:
+    ChatCompletion.model_rebuild()
+    of_anything = {"type": "model", "cls": ChatCompletion, "schema": {"type": "model-fields", "fields": {}}}
+    validator = sdk.validator(cast("Any", {"type": "list", "items_schema": of_anything}))
+
+    assert [type(made) for made in validator.validate_json(b"[{}]")] == [ChatCompletion]

@@ -16,11 +16,12 @@ LARGE = 17 * 1024 * 1024
 EVENT = b'data: {"choices": [{"index": 0, "delta": {"content": "%s"}}]}\n\n' % (b"x" * 2 * 1024 * 1024)
 BOMB = 40 * 1024 * 1024
 LOGIN = b"<!doctype html><html><head><title>Sign in</title></head><body>Sign in to continue</body></html>"
+TOO_LARGE = b'{"error": {"message": "The request is too large.", "type": null, "param": null, "code": null}}'
 _PHRASES = {
     200: "OK", 204: "No Content", 307: "Temporary Redirect", 403: "Forbidden",
-    407: "Proxy Authentication Required", 502: "Bad Gateway",
+    407: "Proxy Authentication Required", 413: "Content Too Large", 502: "Bad Gateway", 504: "Gateway Timeout",
 }  # fmt: skip
-_OF_A_PROXY = {"connect_407": 407, "connect_403": 403, "connect_502": 502}
+_OF_A_PROXY = {"connect_407": 407, "connect_403": 403, "connect_502": 502, "connect_504": 504}
 
 
 def head(status: int, headers: dict[str, str]) -> bytes:
@@ -61,6 +62,8 @@ def replaced(fault: Fault, well: Reply) -> Reply | None:
         return Reply(200, {"content-type": "text/html; charset=utf-8"}, LOGIN)
     if name == "empty_200":
         return Reply(200, well.headers)
+    if name == "early_413":
+        return Reply(413, {"content-type": "application/json", "connection": "close"}, TOO_LARGE)
     if name == "no_content":
         return Reply(204)
     if name == "redirect":

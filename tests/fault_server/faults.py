@@ -39,6 +39,8 @@ FAULTS: Mapping[str, Row] = {
     "connect_407": Row("connect", (), "a proxy wants other credentials"),
     "connect_403": Row("connect", (), "a proxy forbids it"),
     "connect_502": Row("connect", (), "a proxy cannot connect"),
+    "connect_504": Row("connect", (), "a proxy gets no connection in time"),
+    "early_413": Row("request", (), "413 while the request is still being sent"),
     "close": Row("request", (), "the connection is closed in place of an answer"),
     "keepalive_race": Row("request", (), "a connection that was used before is reset as the next request comes"),
     "non_http": Row("request", (), "bytes that are no HTTP"),

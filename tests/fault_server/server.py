@@ -180,7 +180,8 @@ class FaultServer:
             self._piped(client, self._upstream)
             return
         while True:
-            asked = read_request(client)
+            early = isinstance(self._fault, Fault) and self._fault.name == "early_413"
+            asked = read_request(client, whole=not early)
             if asked is None:
                 return
             method, target, headers, body = asked
@@ -192,6 +193,12 @@ class FaultServer:
             raw, ending = self._said(target, headers, body, fault)
             if not self._struck(client, iter([raw] if raw else []), fault if isinstance(fault, Fault) else None):
                 return
+            if early:
+                # A close that leaves something unread is a reset, which overtakes the answer.
+                client.shutdown(socket.SHUT_WR)
+                while client.recv(PIECE):
+                    pass
+                return
             if ending != "keep":
                 self._end(client, ending)
                 return
@@ -201,6 +208,8 @@ class FaultServer:
     ) -> tuple[bytes, Ending]:
         if isinstance(fault, Reply):
             return written(fault)
+        if fault is not None and fault.name == "early_413":
+            return instead(fault, Reply(200))
         assert self._answer is not None
         path = target.partition("://")[2].partition("/")[2] if "://" in target else target
         well = self._answer("/" + path.lstrip("/"), headers, body)

@@ -30,8 +30,8 @@ def forward(source: socket.socket, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_WR)
 
 
-def read_request(client: socket.socket) -> tuple[str, str, dict[str, str], bytes] | None:
-    """Read one request; None where the client has no more."""
+def read_request(client: socket.socket, *, whole: bool = True) -> tuple[str, str, dict[str, str], bytes] | None:
+    """Read one request, or no more than the beginning of its body; None where the client has no more."""
     read = b""
     while b"\r\n\r\n" not in read:
         piece = client.recv(PIECE)
@@ -43,7 +43,7 @@ def read_request(client: socket.socket) -> tuple[str, str, dict[str, str], bytes
     method, target, _ = first.split(" ", 2)
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     length = int(headers.get("content-length", "0"))
-    while len(body) < length:
+    while whole and len(body) < length:
         piece = client.recv(PIECE)
         if not piece:
             return None

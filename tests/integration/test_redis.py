@@ -266,6 +266,32 @@ def test_when_redis_dies_nothing_is_lost_nothing_waits_and_one_line_says_so(
     assert one.warnings() == one.warnings()[:1]
 
 
+def test_when_redis_is_killed_in_mid_run_no_call_is_lost_and_none_waits(
+    box: Sandbox, server: RedisServer, start: Start
+) -> None:
+    workers = start(server.url)
+    break_litellm(box, workers[0], "403")
+    workers[1].routes(2)
+    box.inject("azure", "slow:0.03")
+    before, calls = box.hits("azure"), 60
+    for worker in workers:
+        worker.begin("call", n=calls)
+    ends = time.monotonic() + 10
+    while box.hits("azure") - before < calls and time.monotonic() < ends:
+        time.sleep(0.002)
+    server.kill()
+    begun = box.hits("azure") - before
+    made = [each for worker in workers for each in worker.end()]
+
+    # Each call takes 30 ms and the next begins at once: of those that had begun, some were answered, one or two not.
+    assert calls <= begun < 2 * calls - 10
+    assert [route for route, _ in made] == [AZURE] * 2 * calls
+    assert max(seconds for _, seconds in made) < BOUND
+    assert box.hits("azure") - before == 2 * calls, "no call was sent twice"
+    assert box.hits("litellm") == 1
+    assert [len(worker.warnings()) for worker in workers] == [1, 1]
+
+
 def test_without_redis_from_the_start_the_local_rules_hold(box: Sandbox, start: Start) -> None:
     (one,) = start("redis://127.0.0.1:9", 1, join=False)
     break_litellm(box, one)

@@ -24,7 +24,7 @@ KINDS = {
 APIS = ("chat", "responses", "messages")
 ANSWERED = "answered"
 
-UNWIRED = ("pool_timeout", "no_token", "bad_key", "write_timeout", "dns", "dns_busy")
+UNWIRED = ("pool_timeout", "no_token", "bad_key", "odd_key", "write_timeout", "dns", "dns_busy")
 """What goes wrong without a server: in our own process, or in the system's resolver."""
 
 
@@ -80,7 +80,8 @@ class Budget(Strict):
 class Given(Strict):
     """The chain, what the call is, and what it may use.
 
-    ``side_effects`` puts a hosted tool into the request; ``kept`` has the first hop answer a call before, so that its
+    ``side_effects`` puts a hosted tool into the request; ``large`` makes it larger than what the kernel holds of a
+    connection; ``kept`` has the first hop answer a call before, so that its
     connection is used again; ``proxies`` names the HTTP proxy of endpoints, ``boundaries`` their data boundary,
     ``allows`` the refusals of others after which they may be asked; ``calls`` is how often the call is made.
     """
@@ -91,6 +92,7 @@ class Given(Strict):
     stream: bool = False
     tools: bool = False
     side_effects: bool = False
+    large: bool = False
     kept: bool = False
     proxies: dict[str, str] = {}
     allows: dict[str, list[Literal["context_length", "content_filter", "gateway_policy"]]] = {}
@@ -113,7 +115,7 @@ class Expect(Strict):
     ``sends`` are ``HOP ok`` or ``HOP FAULT STATE``; ``waits`` seconds; ``outcome`` is ``answered`` or the class of the
     error; ``breaker`` the domains that are closed to traffic, for how many seconds or merely ``open``; ``tokens`` those
     left at endpoints that have not all; ``retry_in`` the seconds until the ``retry_at`` that the caller is told.  Of
-    several calls it is the last one's.
+    several calls it is the last one's.  ``truncated`` is whether the answer says that it ends at a limit of tokens.
     """
 
     sends: list[str] | None = None
@@ -124,6 +126,7 @@ class Expect(Strict):
     retry_in: float | None = None
     partial: str | None = None
     text: str | None = None
+    truncated: bool | None = None
 
     @field_validator("outcome")
     @classmethod
@@ -145,7 +148,7 @@ class Expect(Strict):
 class Case(Strict):
     """One call.  ``attempts`` replace the file's; ``then`` is what comes of every further send.
 
-    ``sockets`` says why it cannot be driven over sockets, ``pending`` what the code does instead of what is expected.
+    ``sockets`` says why it cannot be driven over sockets, and which test or vector drives the fault.
     """
 
     given: Given
@@ -153,7 +156,6 @@ class Case(Strict):
     then: Literal["ok", "same"] = "ok"
     expect: Expect
     sockets: str | None = None
-    pending: str | None = None
 
     @model_validator(mode="after")
     def whole(self) -> Self:

@@ -196,6 +196,7 @@ def url_of(name: str, origin: str) -> str:
 
 
 HELLO = [{"role": "user", "content": "Hello"}]
+_LARGE = "Hello " * 2_000_000
 _TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
 
 
@@ -212,6 +213,8 @@ def request_of(given: Given) -> tuple[str, dict[str, object]]:
         return "responses.create", {"model": "gpt-5", "input": "Hello", **more}
     if given.tools:
         more["tools"] = [_TOOL]
+    if given.large:
+        more["messages"] = [{"role": "user", "content": _LARGE}]
     return "chat.completions.create", {"model": "gpt-5", "messages": HELLO, **more}
 
 
@@ -235,6 +238,14 @@ def text_of(answer: object) -> str:
     if hasattr(answer, "choices"):
         return answer.choices[0].message.content or ""
     return str(getattr(answer, "output_text", ""))
+
+
+def truncated(answer: object) -> bool:
+    """Whether an answer says that it ends at a limit of tokens."""
+    if hasattr(answer, "choices"):
+        return bool(answer.choices[0].finish_reason == "length")
+    details = getattr(answer, "incomplete_details", None)
+    return details is not None and details.reason == "max_output_tokens"
 
 
 def wrongs(stage: Stage, error: BaseException | None, answer: object, kind: str | None, slack: float) -> list[str]:
@@ -279,6 +290,8 @@ def wrongs(stage: Stage, error: BaseException | None, answer: object, kind: str 
         compare("partial", expect.partial, getattr(error, "partial", None))
     if expect.text is not None:
         compare("text", expect.text, text_of(answer))
+    if expect.truncated is not None:
+        compare("truncated", expect.truncated, truncated(answer))
     first = next((failure for failure in stage.came if failure is not None), None)
     if kind is not None and first is not None:
         compare("class", kind, first.row.kind)

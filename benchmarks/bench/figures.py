@@ -1,0 +1,91 @@
+"""The arithmetic of a run and what it is held against.  Knows nothing of clients."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+def half_range(values: Sequence[float]) -> float:
+    """Return half the interquartile range; 0 for fewer than two values."""
+    if len(values) < 2:
+        return 0.0
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return (high - low) / 2
+
+
+def spread(values: Sequence[float]) -> float:
+    """Return half the interquartile range as a share of the median."""
+    middle = statistics.median(values)
+    return half_range(values) / abs(middle) if middle else 0.0
+
+
+def ratios(of: Sequence[float], to: Sequence[float]) -> list[float]:
+    """Return the ratio of each round: what slows the whole machine slows both sides of it."""
+    return [one / other for one, other in zip(of, to, strict=True)]
+
+
+def slope(values: Sequence[float]) -> float:
+    """Return by how much the values rise from one to the next, by least squares."""
+    middle = (len(values) - 1) / 2
+    mean = statistics.fmean(values)
+    across = sum((at - middle) ** 2 for at in range(len(values)))
+    return sum((at - middle) * (value - mean) for at, value in enumerate(values)) / across if across else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What a figure must not exceed, or with ``least`` must reach."""
+
+    limit: float
+    least: bool = False
+
+    def met(self, value: float) -> bool:
+        return value >= self.limit if self.least else value <= self.limit
+
+    def __str__(self) -> str:
+        return f"{'≥' if self.least else '≤'} {self.limit:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One row of the table.  ``values`` are those of the rounds; none where its client is not installed."""
+
+    case: str
+    quantity: str
+    values: tuple[float, ...]
+    bar: Bar | None = None
+    detail: str = ""
+    """What the ratio is made of, in units of this machine."""
+    judged: bool = True
+    """Whether the run was long enough to hold it against its bar."""
+    ratio: bool = False
+    """Whether its spread is shown as a share of it; else it is in the figure's own unit."""
+
+    @property
+    def value(self) -> float | None:
+        return statistics.median(self.values) if self.values else None
+
+    @property
+    def verdict(self) -> str:
+        """``met``, ``NOT MET``, ``not run``, or empty where there is no bar or the run was too short to judge."""
+        value = self.value
+        if value is None:
+            return "not run"
+        if self.bar is None or not self.judged:
+            return ""
+        return "met" if self.bar.met(value) else "NOT MET"
+
+    def _noise(self) -> str:
+        return f"±{spread(self.values):.0%}" if self.ratio else f"±{half_range(self.values):.2f}"
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the row as text: case, quantity, figure, spread, bar, verdict, detail."""
+        value = self.value
+        shown = "" if value is None else f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
+        noise = self._noise() if len(self.values) > 1 else ""
+        return (self.case, self.quantity, shown, noise, str(self.bar or ""), self.verdict, self.detail)
+
+
+HEAD = ("case", "quantity", "figure", "spread", "bar", "", "of what")

@@ -1,0 +1,210 @@
+"""What calls learn from each other: a plan over hops that are closed, probed, or well again."""
+
+from __future__ import annotations
+
+import pytest
+from planning import OK, POLICY, Came, Clock, chain, failure, faults_of, fresh, hop, replay
+
+from chatsheet_llm.domains import Domains
+from chatsheet_llm.faults import FAULTS
+from chatsheet_llm.plan import PATIENCE, plan
+from chatsheet_llm.steps import Send, Wait
+
+THREE = ("litellm/chat", "azure/responses", "azure/chat")
+
+
+# --- what calls learn from each other
+
+
+def outage(fault: str, hops_of: tuple[str, ...] = THREE, calls: int = 100, every: float = 0.1) -> list[int]:
+    clock = Clock()
+    domains = fresh(clock)
+    hops = chain(*hops_of)
+    sends = []
+    for _ in range(calls):
+        trace = replay(hops, {each.name: fault for each in hops}, clock=clock, domains=domains, deadline=2.0)
+        assert trace.gave_up is not None
+        sends.append(len(trace.hops))
+        clock.now += every
+    return sends
+
+
+@pytest.mark.parametrize("fault", [name for name, row in FAULTS.items() if row.condemns != "none"])
+@pytest.mark.parametrize("names", [THREE, ("azure/chat",), ("azure/responses", "azure/chat")])
+def test_a_full_outage_costs_at_most_a_fifth_more_than_the_calls(fault: str, names: tuple[str, ...]) -> None:
+    sends = outage(fault, names)
+
+    assert sum(sends) / len(sends) <= 1.2
+    assert max(sends) <= 4
+
+
+@pytest.mark.parametrize("fault", [n for n, row in FAULTS.items() if row.condemns == "none" and row.move != "none"])
+def test_a_fault_that_no_breaker_hears_of_is_resent_to_a_hop_from_the_budget_alone(fault: str) -> None:
+    sends = outage(fault, ("azure/chat",))
+
+    assert sum(sends) <= 100 + 10 + 1  # the bucket, and what it refills in ten seconds
+
+
+def test_an_open_first_hop_is_not_sent_to() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    for _ in range(5):
+        replay(chain(), ["reset", OK], clock=clock, domains=domains)
+
+    trace = replay(chain(), [OK], clock=clock, domains=domains)
+
+    assert trace.hops == ["azure/responses"]
+
+
+def test_a_hop_is_probed_once_its_time_is_up_and_then_trusted() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    for _ in range(5):
+        replay(chain(), ["reset", OK], clock=clock, domains=domains)
+    clock.now += 5.1
+
+    first = plan(chain(), domains, policy=POLICY, deadline_at=clock.now + 10, clock=clock)
+    probe = next(first)
+    beside = replay(chain(), [OK], clock=clock, domains=domains)
+    with pytest.raises(StopIteration):
+        next(first)
+    after = replay(chain(), [OK], clock=clock, domains=domains)
+
+    assert isinstance(probe, Send)
+    assert probe.hop.name == "litellm/chat"
+    assert beside.hops == ["azure/responses"]
+    assert after.hops == ["litellm/chat"]
+
+
+def test_a_cancelled_probe_is_free_for_the_next_call() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    for _ in range(5):
+        replay(chain(), ["reset", OK], clock=clock, domains=domains)
+    clock.now += 5.1
+    cancelled = plan(chain(), domains, policy=POLICY, deadline_at=clock.now + 10, clock=clock)
+    next(cancelled)
+    cancelled.close()
+
+    trace = replay(chain(), [OK], clock=clock, domains=domains)
+
+    assert trace.hops == ["litellm/chat"]
+
+
+def test_cancelled_calls_never_open_a_breaker() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    for _ in range(50):
+        steps = plan(chain(), domains, policy=POLICY, deadline_at=clock.now + 10, clock=clock)
+        next(steps)
+        steps.close()
+
+    assert set(domains.snapshot().values()) == {"closed"}
+
+
+@pytest.mark.parametrize("fault", faults_of("caller", "policy", "gateway_policy", "local"))
+def test_the_callers_own_faults_never_open_a_breaker(fault: str) -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    for _ in range(50):
+        replay(chain(), [fault], clock=clock, domains=domains)
+
+    assert set(domains.snapshot().values()) == {"closed"}
+
+
+def test_a_limit_with_a_hint_keeps_later_calls_away_until_then() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    limited = [failure("rate", retry_after=10.0)]
+    replay(chain("azure/chat"), limited, clock=clock, domains=domains, deadline=5.0)
+
+    early = replay(chain("azure/chat"), [], clock=clock, domains=domains, deadline=5.0)
+    late = replay(chain("azure/chat"), [OK], clock=clock, domains=domains, deadline=15.0)
+
+    assert early.hops == []
+    assert early.fault == "rate"
+    assert early.gave_up is not None
+    assert [closed.name for closed, *_ in early.gave_up.closed] == ["azure/chat"]
+    assert late.hops == ["azure/chat"]
+    assert sum(late.waits) == pytest.approx(10.0)
+
+
+def test_a_missing_capability_leaves_the_other_api_of_the_resource_open() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    replay(chain("azure/responses", "azure/chat"), ["capability", OK], clock=clock, domains=domains)
+
+    trace = replay(chain("azure/responses", "azure/chat"), [OK], clock=clock, domains=domains)
+
+    assert trace.hops == ["azure/chat"]
+
+
+def test_a_broken_last_resort_is_probed_rather_than_refused() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    for _ in range(6):
+        replay(chain("azure/chat"), {"azure/chat": "reset"}, clock=clock, domains=domains)
+
+    trace = replay(chain("azure/chat"), [OK], clock=clock, domains=domains)
+
+    assert set(domains.snapshot().values()) == {"closed"}
+    assert trace.hops == ["azure/chat"]
+
+
+def test_isolated_faults_cost_nothing_in_the_long_run() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    answered = 0
+    for number in range(300):
+        script = ["refused", OK] if number % 10 == 0 else [OK]
+        answered += replay(chain("azure/chat"), script, clock=clock, domains=domains).gave_up is None
+
+    assert answered == 300
+
+
+# --- while another call probes
+
+
+def tripped(clock: Clock, *names: str) -> Domains:
+    """Domains in which these hops have failed five times, so that one probe each is let in."""
+    domains = fresh(clock)
+    for name in names:
+        for _ in range(5):
+            domains.failed(hop(name), failure("server_error"))
+    return domains
+
+
+def test_a_call_without_another_hop_waits_a_moment_for_the_probe_of_another_call() -> None:
+    clock = Clock()
+    domains = tripped(clock, "azure/chat")
+    clock.now += 6.0
+    probe = domains.enter(hop("azure/chat"))
+    steps = plan(chain("azure/chat"), domains, policy=POLICY, deadline_at=clock.now + 60.0, clock=clock)
+    first = next(steps)
+    domains.succeeded(hop("azure/chat"), entry=probe)
+    clock.now += 0.1
+    second = next(steps)
+
+    assert isinstance(first, Wait)
+    assert isinstance(second, Send)
+
+
+def test_it_does_not_wait_for_a_probe_that_takes_long() -> None:
+    clock = Clock()
+    domains = tripped(clock, "azure/chat")
+    clock.now += 6.0
+    domains.enter(hop("azure/chat"))
+    trace = replay(chain("azure/chat"), [], clock=clock, domains=domains, deadline=60.0)
+
+    assert trace.fault == "server_error"
+    assert PATIENCE <= trace.seconds <= PATIENCE + 0.5
+
+
+def test_time_is_kept_for_a_closed_hop_that_may_be_well_again() -> None:
+    clock = Clock()
+    domains = tripped(clock, "azure/chat")
+    hops = chain("azure/chat", "other/chat")
+    trace = replay(hops, [Came("read_timeout", 60.0), OK], clock=clock, domains=domains, deadline=10.0)
+
+    assert trace.hops == ["other/chat", "azure/chat"]
+    assert trace.sends[0].timeout == 5.0
