@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from tenacity.stop import stop_base
     from tenacity.wait import wait_base
 
-    from chatsheet_llm.resources import AsyncChat, AsyncResponses, Chat, Responses
+    from chatsheet_llm.resources_chat import AsyncChat, Chat
+    from chatsheet_llm.resources_responses import AsyncResponses, Responses
 
 _V = TypeVar("_V")
 _Http = TypeVar("_Http", httpx2.Client, httpx2.AsyncClient)
@@ -525,14 +526,14 @@ class ChatClient(_Facade[httpx2.Client], openai.OpenAI):
     @cached_property
     def chat(self) -> Chat:
         """The SDK's resource, whose ``create`` does not walk what is plain JSON."""
-        from chatsheet_llm.resources import Chat
+        from chatsheet_llm.resources_chat import Chat
 
         return Chat(self)
 
     @cached_property
     def responses(self) -> Responses:
         """The SDK's resource, with a ``stream`` that is never restarted."""
-        from chatsheet_llm.resources import Responses
+        from chatsheet_llm.resources_responses import Responses
 
         return Responses(self)
 
@@ -604,14 +605,14 @@ class AsyncChatClient(_Facade[httpx2.AsyncClient], openai.AsyncOpenAI):
     @cached_property
     def chat(self) -> AsyncChat:
         """The SDK's resource, whose ``create`` does not walk what is plain JSON."""
-        from chatsheet_llm.resources import AsyncChat
+        from chatsheet_llm.resources_chat import AsyncChat
 
         return AsyncChat(self)
 
     @cached_property
     def responses(self) -> AsyncResponses:
         """The SDK's resource, with a ``stream`` that is never restarted."""
-        from chatsheet_llm.resources import AsyncResponses
+        from chatsheet_llm.resources_responses import AsyncResponses
 
         return AsyncResponses(self)
 

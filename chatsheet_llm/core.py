@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 
@@ -18,10 +18,11 @@ from chatsheet_llm.learned import Learned
 from chatsheet_llm.models import Registry
 from chatsheet_llm.origins import Origins
 from chatsheet_llm.outlook import Outlooks
-from chatsheet_llm.redis_state import RedisState
 from chatsheet_llm.settings import Settings
-from chatsheet_llm.sharing import share
 from chatsheet_llm.state import StateStore
+
+if TYPE_CHECKING:
+    from chatsheet_llm.sharing import Sharing
 
 
 class Setup:
@@ -95,8 +96,13 @@ class Core:
         self.domains = Domains()
         self.origins = Origins()
         self.latencies = Latencies()
-        self.sharing = None if self._store is None else share(self, self._store)
+        self.sharing = None if self._store is None else self._shared(self._store)
         self._process = os.getpid()
+
+    def _shared(self, store: StateStore) -> Sharing:
+        from chatsheet_llm.sharing import share
+
+        return share(self, store)
 
     def own_process(self) -> None:
         """Start anew in a child after a fork, with what was known before it."""
@@ -144,5 +150,7 @@ class Core:
 def _store_of(settings: Settings) -> StateStore | None:
     if settings.state_url is None:
         return None
+    from chatsheet_llm.redis_state import RedisState
+
     bundle = settings.ca_bundle
     return RedisState(settings.state_url, ca_bundle=str(bundle) if bundle else None)

@@ -27,6 +27,10 @@ LONGEST_HINT = 60.0
 """Seconds after which a domain is probed again, however long the server said to wait; documented hints reach a day."""
 LONGEST_OPEN = 360.0
 """Seconds for which another process may close a domain here: the longest quarantine, with its jitter."""
+DOUBT = 5.0
+"""Seconds for which a domain that let a call run into its timeout is passed over where another hop is open."""
+_UNHEARD = frozenset({"dns", "dns_busy", "refused", "connect", "connect_timeout", "read_timeout"})
+"""Faults behind which nothing was heard of the hop."""
 PROXY = "proxy "
 """What the names of domains begin with that are HTTP proxies."""
 MOST = 2000
@@ -93,6 +97,7 @@ class Domains:
         self._why: dict[str, Failure] = {}
         self._named: dict[str, float] = {}
         self._failed_at: dict[str, float] = {}
+        self._doubted: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def breaker(self, key: str) -> Breaker:
@@ -163,7 +168,11 @@ class Domains:
             if breaker.tripped:
                 break
         else:
-            # There is no probe to take.
+            # There is no probe to take; who asks a silent one finds out for the others.
+            if self._doubted:
+                for key, _ in found:
+                    if key in self._doubted:
+                        self._doubted[key] = self.clock() + DOUBT
             return _FREE
         if not self._may_probe([key for key, _ in found], early):
             return None
@@ -208,6 +217,16 @@ class Domains:
     def failed_at(self, hop: Located) -> float:
         """Monotonic time at which the hop's domains were last found to fail."""
         return max(self._failed_at.get(key, 0.0) for _, key in domains_of(hop))
+
+    def doubted(self, hop: Located) -> bool:
+        """Whether the hop, closed or not, has just let a call run into its timeout, and no answer has come since.
+
+        One timeout closes nothing, and costs time: who has another hop asks that, and one call in a while this one.
+        """
+        if not self._doubted:
+            return False
+        now = self.clock()
+        return any(now < self._doubted.get(key, 0.0) for _, key in domains_of(hop))
 
     def throttled(self, hop: Located) -> bool:
         """Whether the hop is closed only because its server wants no calls until a time: for that, a call may wait."""
@@ -272,6 +291,8 @@ class Domains:
                 # Without what was said: another call would show it.
                 self._why[key] = replace(failure, message=None, body=None, headers={})
                 self._failed_at[key] = self.clock()
+                if failure.fault in _UNHEARD:
+                    self._doubted[key] = self.clock() + DOUBT
                 if hint is not None:
                     self._named[key] = self.clock() + hint
                 ticket = entry.tickets.get(key, 0) if entry is not None else 0
@@ -303,6 +324,7 @@ class Domains:
         self._why.pop(key, None)
         self._named.pop(key, None)
         self._failed_at.pop(key, None)
+        self._doubted.pop(key, None)
 
     def _left(self, key: str, entry: Entry | None) -> None:
         if entry is not None and self.breaker(key).leave(entry.tickets.get(key, 0)):

@@ -55,14 +55,23 @@ def uses(connection: object, end: Callable[[], None]) -> None:
         cut.holds(connection, end)
 
 
-@contextlib.contextmanager
-def limit(at: float | None) -> Iterator[None]:
+class _Limit:
+    # A class and no generator: every piece of a stream is read within one.
+    __slots__ = ("_at", "_token")
+
+    def __init__(self, at: float | None) -> None:
+        self._at = at
+
+    def __enter__(self) -> None:
+        self._token = _limit.set(self._at)
+
+    def __exit__(self, *_: object) -> None:
+        _limit.reset(self._token)
+
+
+def limit(at: float | None) -> contextlib.AbstractContextManager[None]:
     """Within this context, no network operation lasts beyond ``at`` (monotonic seconds)."""
-    token = _limit.set(at)
-    try:
-        yield
-    finally:
-        _limit.reset(token)
+    return _Limit(at)
 
 
 def left(timeout: float | None, late: type[Exception]) -> float | None:

@@ -385,12 +385,19 @@ class _Plan:
         return GaveUp(worst(failures), closed, self.seen.unmade)
 
     def _open(self, hops: Sequence[Hop]) -> Hop | None:
-        """Return the first hop that may be sent to now, its probe taken.
+        """Return the first hop that may be sent to now, its probe taken; a doubted one only where there is no other.
 
         Only where every hop is closed, a broken one is probed before its time: see :meth:`_early`.
         """
+        doubted: list[Hop] = []
         for hop in hops:
-            if self.domains.permits(hop) and self._enter(hop):
+            if self.domains.permits(hop):
+                if self.domains.doubted(hop):
+                    doubted.append(hop)
+                elif self._enter(hop):
+                    return hop
+        for hop in doubted:
+            if self._enter(hop):
                 return hop
         return self._early(hops)
 

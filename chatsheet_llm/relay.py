@@ -41,7 +41,7 @@ Reply = Callable[[bytes], tuple[list[Event], str]]
 
 _PACKAGE = Path(__file__).parent
 
-_TELLING = ('"thinking_blocks"', '"audio"')
+_THOUGHT, _AUDIO = '"thinking_blocks"', '"audio"'
 """What the text of a chat chunk holds that has something to remember."""
 
 
@@ -155,9 +155,10 @@ class Relay:
         made: list[Event] = []
         try:
             for event in self._decoder.feed(chunk):
-                if not self.finished:
+                if not self._watch.whole or not self.finished:
                     self._pass(event, made)
-            self._bounded()
+            if self.held or self._decoder.held or self._received > LARGEST_REPLY:
+                self._bounded()
         except HopFault as fault:
             if self.held or not self.committed:
                 raise
@@ -222,19 +223,20 @@ class Relay:
         self._events += 1
         if self._events > MOST_EVENTS:
             raise self._fault("large_event", f"more than {MOST_EVENTS} events")
-        if event.data.startswith(DONE):
+        data = event.data
+        if data.startswith(DONE):
             self._watch.done()
             if self._watch.broken:
                 raise self._fault("tool_arguments")
             self._done = True
             return
         try:
-            parsed = loads(event.data)
+            parsed = loads(data)
         except ValueError:
             parsed = None
         if not isinstance(parsed, Mapping):
             raise self._fault("bad_event")
-        if len(event.data) > LARGEST_EVENT and len(event.data) > (largest := self._largest(parsed)):
+        if len(data) > LARGEST_EVENT and len(data) > (largest := self._largest(parsed)):
             raise self._fault("large_event", f"one event of more than {largest >> 20} MiB")
         try:
             self._judged(event, parsed, made)
@@ -272,7 +274,7 @@ class Relay:
                 model = parsed.get("model")
                 self.served = model if isinstance(model, str) else ""
         # Hardly any chunk of chat has something to remember, and there are many: the text tells sooner.
-        if self._learn is not None and (self._mode != "chat" or any(name in event.data for name in _TELLING)):
+        if self._learn is not None and (self._mode != "chat" or _THOUGHT in event.data or _AUDIO in event.data):
             self._learn(parsed)
         if self._bridge is None:
             made.append(event)

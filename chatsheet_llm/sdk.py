@@ -12,7 +12,7 @@ import datetime as dt
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from types import UnionType
+from types import UnionType, new_class
 from typing import TYPE_CHECKING, Any, TypeVar, Union, cast, get_args, get_origin
 
 import httpcore2
@@ -334,8 +334,33 @@ def finish(
     A coroutine for an asynchronous client.
     """
     return client._process_response(
-        cast_to=cast_to, options=options, response=response, stream=stream, stream_cls=stream_cls, retries_taken=0
+        cast_to=cast_to,
+        options=options,
+        response=response,
+        stream=stream,
+        stream_cls=_forgettable(stream_cls),
+        retries_taken=0,
     )
+
+
+@cache
+def _forgettable(stream_cls: Any) -> Any:
+    """Return a stream of the SDK's so that one which nobody holds is freed at once, with its connection.
+
+    The SDK's own holds the generator that it reads from, which holds it: only the garbage collector frees the two.
+    """
+    sdk_s = get_origin(stream_cls)
+    if sdk_s not in (openai.Stream, openai.AsyncStream):
+        return stream_cls
+
+    def begin(self: Any, **told: Any) -> None:
+        sdk_s.__init__(self, **told)
+        reader = object.__new__(type(self))
+        reader.__dict__.update(self.__dict__)
+        del reader._iterator
+        self._iterator = reader.__stream__()
+
+    return new_class(sdk_s.__name__, (stream_cls,), exec_body=lambda names: names.update(__init__=begin))
 
 
 def response_for(

@@ -17,7 +17,6 @@ from chatsheet_llm.capabilities import capability_of, is_named
 from chatsheet_llm.endpoint_settings import KINDS, EndpointSettings, fold, kind_of, lay_over, problem_in
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.models import KNOWN_VALUES, ModelSpec, Registry
-from chatsheet_llm.models_file import load_models
 from chatsheet_llm.values import (
     Ascii,
     FoundryResource,
@@ -258,13 +257,16 @@ class Settings(BaseSettings):
         }
 
     def _load_registry(self, variables: Variables) -> Registry:
-        if self.models_file is None:
-            found = _MODELS_FILE.is_file()
-            return load_models(_MODELS_FILE, variables.environ, self._known) if found else Registry.empty()
-        if not self.models_file.is_file():
+        path = _MODELS_FILE if self.models_file is None else self.models_file
+        if not path.is_file():
+            if self.models_file is None:
+                return Registry.empty()
             label = variables.label(("models_file",))
-            raise SettingsError(f"{label}: there is no file {str(self.models_file)!r}; correct the path or unset it")
-        return load_models(self.models_file, variables.environ, self._known)
+            raise SettingsError(f"{label}: there is no file {str(path)!r}; correct the path or unset it")
+        # YAML is read by those who write it.
+        from chatsheet_llm.models_file import load_models
+
+        return load_models(path, variables.environ, self._known)
 
 
 def _base_of(spec: ModelSpec) -> str | None:

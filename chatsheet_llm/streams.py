@@ -62,13 +62,16 @@ class _Body:
 
     def _until(self, first: float = math.inf) -> float:
         """When the next bytes must have come; ``first`` is when the first content must.  Monotonic seconds."""
-        now = time.monotonic()
-        latest = self._over_at if self._relay.committed else first
+        relay, now = self._relay, time.monotonic()
+        latest = self._over_at if relay.committed else first
         if latest <= now:
-            raise HopFault(Failure("read_timeout", self._relay.state, 200, blames=not self._relay.committed))
-        if self._relay.closing:
+            raise HopFault(Failure("read_timeout", relay.state, 200, blames=not relay.committed))
+        if relay.closing:
             return min(now + min(self._idle, LINGER), latest)
-        return min(now + self._idle, latest) if self._relay.committed else latest
+        if not relay.committed:
+            return latest
+        silent = now + self._idle
+        return silent if silent < latest else latest
 
     def _failure(self, error: Exception) -> Failure | None:
         if isinstance(error, HopFault):
@@ -86,6 +89,11 @@ class _Body:
         return error if failure is None else self._broken(failure, self._relay.partial)
 
 
+def _packed(upstream: httpx2.Response) -> bool:
+    """Whether the bytes have to be unpacked; as they are, they need not go through the HTTP library's layers."""
+    return upstream.headers.get("content-encoding", "identity") != "identity"
+
+
 class SyncBody(_Body, httpx2.SyncByteStream):
     """The synchronous one.  Call :meth:`prime` first."""
 
@@ -94,7 +102,7 @@ class SyncBody(_Body, httpx2.SyncByteStream):
 
         Raises :class:`HopFault`.
         """
-        self._chunks = self._upstream.iter_bytes()
+        self._chunks = iter(self._upstream.iter_bytes() if _packed(self._upstream) else self._bytes())
         try:
             while self._waits:
                 with limit(self._until(until)):
@@ -142,6 +150,10 @@ class SyncBody(_Body, httpx2.SyncByteStream):
                     pass
         self._upstream.close()
 
+    def _bytes(self) -> httpx2.SyncByteStream:
+        assert isinstance(self._upstream.stream, httpx2.SyncByteStream)
+        return self._upstream.stream
+
     def _next(self) -> list[Event]:
         self._relay.settle()
         chunk = None
@@ -179,7 +191,7 @@ class AsyncBody(_Body, httpx2.AsyncByteStream, AsyncIterator[bytes]):
 
         Raises :class:`HopFault`.
         """
-        self._chunks = self._upstream.aiter_bytes()
+        self._chunks = aiter(self._upstream.aiter_bytes() if _packed(self._upstream) else self._bytes())
         try:
             while self._waits:
                 with limit(self._until(until)):
@@ -234,13 +246,18 @@ class AsyncBody(_Body, httpx2.AsyncByteStream, AsyncIterator[bytes]):
                     pass
         await self._upstream.aclose()
 
+    def _bytes(self) -> httpx2.AsyncByteStream:
+        assert isinstance(self._upstream.stream, httpx2.AsyncByteStream)
+        return self._upstream.stream
+
     async def _next(self) -> list[Event]:
         self._relay.settle()
         chunk = None
         if not self._relay.finished:
             try:
-                chunk = await anext(self._chunks, None)
-                self._exhausted = chunk is None
+                chunk = await self._chunks.__anext__()
+            except StopAsyncIteration:
+                self._exhausted = True
             except Exception:
                 if not self._relay.closing:
                     raise

@@ -165,7 +165,8 @@ def in_order(history: History) -> Iterator[str]:
                     beside is not None and beside.hop and beside.hop.origin == earlier.origin
                 )
                 # What opens during a wait is not looked at again.
-                if earlier.name in event.permitted and not taken and not waited:
+                open_ = earlier.name in event.permitted and earlier.name not in event.doubted
+                if open_ and not taken and not waited:
                     yield f"{hop.name} was asked before {earlier.name}, which was open"
 
 

@@ -137,7 +137,8 @@ class Event:
     """One thing that happened to a call, at a time of the clock.
 
     ``seconds`` is how long a wait or a send may take, ``number`` which send of the call it is about.  ``permitted`` are
-    the hops of the chain that took calls just before the step that led here; ``paid`` what the step took from each
+    the hops of the chain that took calls just before the step that led here, ``doubted`` those that had let a call run
+    into its timeout; ``paid`` what the step took from each
     origin's retry budget.  A send is ``dropped`` that nobody waits for any more.
     """
 
@@ -149,6 +150,7 @@ class Event:
     seconds: float = 0.0
     number: int = 0
     permitted: frozenset[str] = frozenset()
+    doubted: frozenset[str] = frozenset()
     paid: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -307,11 +309,13 @@ class _Stage:
     def _resume(self, call: _Running, step: Callable[[], Send | Wait]) -> None:
         hops = call.asked.hops
         permitted = frozenset(hop.name for hop in hops if self.domains.permits(hop))
+        doubted = frozenset(hop.name for hop in hops if self.domains.doubted(hop))
         buckets = {hop.origin: self.domains.bucket(hop.origin) for hop in hops}
         before = {origin: bucket.left() for origin, bucket in buckets.items()}
 
         def told() -> dict[str, Any]:
-            return {"permitted": permitted, "paid": {o: before[o] - bucket.left() for o, bucket in buckets.items()}}
+            paid = {origin: before[origin] - bucket.left() for origin, bucket in buckets.items()}
+            return {"permitted": permitted, "doubted": doubted, "paid": paid}
 
         try:
             made = step()

@@ -13,7 +13,7 @@ import chatsheet_llm
 ROOT = Path(chatsheet_llm.__file__).parent
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("_version", "errors", "route"),
+    ("_version", "loading", "errors", "route"),
     ("formats", "faults", "hints", "redact", "classify", "budget", "breaker", "ceiling", "health", "state", "leases",
      "domains", "origins", "learned", "latency"),
     (
@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
      "shared_clock", "state_threads", "sharing", "redis_state"),
     ("unions", "shapes", "typed", "relay", "streams", "trail", "answer", "restart", "recovery",
      "race", "drive", "exchange", "report", "delivery"),
-    ("choices", "connections", "core", "templates", "resources", "client"),
+    ("choices", "connections", "core", "templates", "resources", "resources_chat", "resources_responses", "client"),
     ("cli", "proxy_config", "sandbox", "testing"),
 )  # fmt: skip
 """Module or package to floor, bottom first.  Within a floor anything goes but a circle."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from planning import OK, POLICY, Came, Clock, chain, failure, faults_of, fresh, hop, replay
 
-from chatsheet_llm.domains import Domains
+from chatsheet_llm.domains import DOUBT, Domains
 from chatsheet_llm.faults import FAULTS
 from chatsheet_llm.plan import PATIENCE, plan
 from chatsheet_llm.steps import Send, Wait
@@ -208,3 +208,55 @@ def test_time_is_kept_for_a_closed_hop_that_may_be_well_again() -> None:
 
     assert trace.hops == ["other/chat", "azure/chat"]
     assert trace.sends[0].timeout == 5.0
+
+
+@pytest.mark.parametrize("fault", ["read_timeout", "connect_timeout", "refused", "dns"])
+def test_a_hop_of_which_nothing_was_heard_is_passed_over_where_another_is_open(fault: str) -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    hops = chain("azure/chat", "other/chat")
+    script = {"azure/chat": fault, "other/chat": OK}
+    first = replay(hops, script, clock=clock, domains=domains, deadline=10.0)
+    second = replay(hops, [OK], clock=clock, domains=domains, deadline=10.0)
+    clock.now += DOUBT + 0.1
+    third = replay(hops, [OK], clock=clock, domains=domains, deadline=10.0)
+    fourth = replay(hops, [OK], clock=clock, domains=domains, deadline=10.0)
+
+    assert (first.hops[0], first.hops[-1]) == ("azure/chat", "other/chat")
+    assert second.hops == ["other/chat"]
+    assert third.hops == fourth.hops == ["azure/chat"]
+    assert domains.breaker("https://azure").state == "closed"
+
+
+def test_fifty_calls_in_a_row_wait_for_a_silent_hop_once() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    sent = [
+        replay(chain("azure/chat", "other/chat"), [*waits, OK], clock=clock, domains=domains, deadline=10.0).hops
+        for waits in [[Came("read_timeout", 1.0)], *[[]] * 49]
+    ]
+
+    assert sent == [["azure/chat", "other/chat"], *[["other/chat"]] * 49]
+
+
+def test_one_call_at_a_time_finds_out_whether_a_hop_is_still_silent() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    hops = chain("azure/chat", "other/chat")
+    replay(hops, ["read_timeout", OK], clock=clock, domains=domains, deadline=10.0)
+    clock.now += DOUBT + 0.1
+    plans = [plan(hops, domains, policy=POLICY, deadline_at=clock.now + 60.0, clock=clock) for _ in range(3)]
+    asked = [step.hop.name for steps in plans if isinstance(step := next(steps), Send)]
+
+    assert asked == ["azure/chat", "other/chat", "other/chat"]
+
+
+def test_a_hop_of_which_nothing_was_heard_is_asked_by_all_where_there_is_no_other() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    replay(chain("azure/chat"), ["read_timeout", OK], clock=clock, domains=domains, deadline=10.0)
+    domains.failed(hop("azure/chat"), failure("read_timeout"))
+    domains.failed(hop("other/chat"), failure("read_timeout"))
+
+    assert replay(chain("azure/chat"), [OK], clock=clock, domains=domains).hops == ["azure/chat"]
+    assert replay(chain("azure/chat", "other/chat"), [OK], clock=clock, domains=domains).hops == ["azure/chat"]

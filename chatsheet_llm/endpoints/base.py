@@ -220,7 +220,7 @@ def build(name: str, settings: EndpointSettings) -> Endpoint:
         kind = kind_of(name, settings.kind)
     except ValueError as error:
         raise SettingsError(f"CHATSHEET_ENDPOINTS__{name.upper()}__KIND: {error}") from None
-    known = kinds()
+    known = _KINDS if kind in _KINDS else kinds()
     if kind not in known:
         raise SettingsError(
             f"endpoint {name!r} is of kind {kind!r}, which nobody provides; known: {', '.join(sorted(known))}"

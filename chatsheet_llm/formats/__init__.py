@@ -7,25 +7,64 @@ Four families are written out, each with Responses on one side; Chat and Message
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
 from types import MappingProxyType
+from typing import Any
 
 from chatsheet_llm.formats.chat_history import without_attached as without_attached
-from chatsheet_llm.formats.chat_responses_reply import responses_to_chat
-from chatsheet_llm.formats.chat_responses_request import chat_to_responses
-from chatsheet_llm.formats.chat_responses_stream import ResponsesToChatStream
-from chatsheet_llm.formats.compose import Bridge, ComposedStream, composed
+from chatsheet_llm.formats.compose import Bridge, ComposedStream, Tracing, composed
 from chatsheet_llm.formats.compose import StreamBridge as StreamBridge
 from chatsheet_llm.formats.errors import FormatError as FormatError
-from chatsheet_llm.formats.messages_responses_reply import responses_to_messages_reply
-from chatsheet_llm.formats.messages_responses_request import messages_to_responses
-from chatsheet_llm.formats.messages_responses_stream import ResponsesToMessagesStream
-from chatsheet_llm.formats.responses_chat_reply import chat_to_responses_reply
-from chatsheet_llm.formats.responses_chat_request import responses_to_chat_request
-from chatsheet_llm.formats.responses_chat_stream import ChatToResponsesStream
-from chatsheet_llm.formats.responses_messages_reply import messages_to_responses_reply
-from chatsheet_llm.formats.responses_messages_request import responses_to_messages
-from chatsheet_llm.formats.responses_messages_stream import MessagesToResponsesStream
-from chatsheet_llm.route import Mode
+from chatsheet_llm.route import Loss, Mode
+
+
+@cache
+def _in(module: str, name: str) -> Any:
+    """Return what a module of this package holds; it is imported now, for most calls cross no bridge."""
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def _bridge(module: str, name: str) -> Tracing:
+    def bridge(
+        body: Mapping[str, object], places: dict[str, str] | None = None, /
+    ) -> tuple[dict[str, object], list[Loss]]:
+        found: Tracing = _in(module, name)
+        return found(body) if places is None else found(body, places)
+
+    return bridge
+
+
+def _stream(module: str, name: str, **options: bool) -> StreamBridge:
+    made: StreamBridge = _in(module, name)(**options)
+    return made
+
+
+responses_to_chat = _bridge("chat_responses_reply", "responses_to_chat")
+chat_to_responses = _bridge("chat_responses_request", "chat_to_responses")
+responses_to_messages_reply = _bridge("messages_responses_reply", "responses_to_messages_reply")
+messages_to_responses = _bridge("messages_responses_request", "messages_to_responses")
+chat_to_responses_reply = _bridge("responses_chat_reply", "chat_to_responses_reply")
+responses_to_chat_request = _bridge("responses_chat_request", "responses_to_chat_request")
+messages_to_responses_reply = _bridge("responses_messages_reply", "messages_to_responses_reply")
+responses_to_messages = _bridge("responses_messages_request", "responses_to_messages")
+
+
+def _to_chat(usage: bool) -> StreamBridge:
+    return _stream("chat_responses_stream", "ResponsesToChatStream", include_usage=usage)
+
+
+def _to_messages() -> StreamBridge:
+    return _stream("messages_responses_stream", "ResponsesToMessagesStream")
+
+
+def _from_chat() -> StreamBridge:
+    return _stream("responses_chat_stream", "ChatToResponsesStream")
+
+
+def _from_messages() -> StreamBridge:
+    return _stream("responses_messages_stream", "MessagesToResponsesStream")
+
 
 BRIDGES: Mapping[tuple[Mode, Mode], Bridge] = MappingProxyType(
     {
@@ -53,16 +92,12 @@ REPLIES: Mapping[tuple[Mode, Mode], Bridge] = MappingProxyType(
 
 STREAMS: Mapping[tuple[Mode, Mode], Callable[[bool], StreamBridge]] = MappingProxyType(
     {
-        ("responses", "chat"): lambda usage: ResponsesToChatStream(include_usage=usage),
-        ("messages", "chat"): lambda usage: ComposedStream(
-            MessagesToResponsesStream(), ResponsesToChatStream(include_usage=usage), "chat"
-        ),
-        ("chat", "responses"): lambda _: ChatToResponsesStream(),
-        ("messages", "responses"): lambda _: MessagesToResponsesStream(),
-        ("chat", "messages"): lambda _: ComposedStream(
-            ChatToResponsesStream(), ResponsesToMessagesStream(), "messages"
-        ),
-        ("responses", "messages"): lambda _: ResponsesToMessagesStream(),
+        ("responses", "chat"): _to_chat,
+        ("messages", "chat"): lambda usage: ComposedStream(_from_messages(), _to_chat(usage), "chat"),
+        ("chat", "responses"): lambda _: _from_chat(),
+        ("messages", "responses"): lambda _: _from_messages(),
+        ("chat", "messages"): lambda _: ComposedStream(_from_chat(), _to_messages(), "messages"),
+        ("responses", "messages"): lambda _: _to_messages(),
     }
 )
 """Streams: (hop's format, caller's format) to a bridge; the argument says whether a chat caller asked for usage."""

@@ -35,6 +35,10 @@ class Decoder:
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Take the next bytes and return the events that they complete."""
+        if not self.held and not self._after_cr and b"\r" not in chunk and chunk.find(b"\n\n") == len(chunk) - 2 >= 0:
+            # One whole event by itself, as servers send them.
+            event = _event(chunk[:-2])
+            return [] if event is None else [event]
         if self._after_cr and chunk:
             # The other half of a CRLF ends no second line.
             chunk = chunk.removeprefix(b"\n")

@@ -57,27 +57,32 @@ class ChatWatch:
         if event.get("error"):
             return "error"
         choices = event.get("choices")
-        self.unknown += not isinstance(choices, list)
+        # Here, and in what a chunk holds, JSON's own types are all there is: to ask for these is quick.
+        if not isinstance(choices, list):
+            self.unknown += 1
+            choices = ()
         content = False
-        for choice in choices if isinstance(choices, Sequence) else ():
-            if not isinstance(choice, Mapping):
+        for choice in choices:
+            if not isinstance(choice, dict):
                 continue
             index = str(choice.get("index", 0))
             delta = choice.get("delta")
-            if isinstance(delta, Mapping):
-                if delta:
-                    self._open.add(index)
-                if isinstance(said := delta.get("content"), str) and said and index == "0":
+            if isinstance(delta, dict) and delta:
+                self._open.add(index)
+                if index == "0" and isinstance(said := delta.get("content"), str) and said:
                     self.text.append(said)
-                if any(delta.get(key) for key in _CHAT_CONTENT):
-                    content = True
-                if delta.get("tool_calls") or delta.get("function_call"):
-                    self._called(index, delta)
+                for key in delta:
+                    if key in _CHAT_CONTENT and delta[key]:
+                        content = True
+                        if key in _CALLS:
+                            self._called(index, delta)
+                            break
             reason = choice.get("finish_reason")
             if isinstance(reason, str) and reason:
                 self._finished.add(index)
                 self._ended(index, reason)
-        self.whole = len(self._finished) >= max(self._asked, 1) and self._open <= self._finished
+        finished = self._finished
+        self.whole = bool(finished) and len(finished) >= self._asked and self._open <= finished
         return "content" if content else "end" if self.whole else "preamble"
 
     def done(self) -> None:
@@ -101,7 +106,8 @@ class ChatWatch:
             self.broken = True
 
 
-_CHAT_CONTENT = ("content", "refusal", "tool_calls", "function_call", "reasoning_content", "reasoning", "audio")
+_CALLS = frozenset({"tool_calls", "function_call"})
+_CHAT_CONTENT = _CALLS | {"content", "refusal", "reasoning_content", "reasoning", "audio"}
 
 
 class CompletionsWatch:

@@ -14,10 +14,9 @@ import pytest
 from pydantic import SecretStr
 
 from chatsheet_llm import ChatClient, Settings, SettingsError, route_of
-from chatsheet_llm.dispatch import MODES
 from chatsheet_llm.endpoint_settings import EndpointSettings
 from chatsheet_llm.endpoints import Endpoint, Outgoing, build, kinds
-from chatsheet_llm.route import Mode
+from chatsheet_llm.route import MODES, Mode
 from chatsheet_llm.sandbox import Sandbox
 
 KEY = "canary-key-7f3a9b"
