@@ -90,6 +90,7 @@ context_length     caller         no   none    none        0  ContextLengthError
 not_found          caller         no   none    none        0  RequestNotFoundError
 state              caller         no   none    none        0  BadRequestError
 conflict           caller         no   none    none        0  RequestConflictError
+locked             transient      once none    none        0  RequestConflictError
 too_large          caller         no   none    none        0  RequestTooLargeError
 unprocessable      caller         no   none    none        0  UnprocessableRequestError
 content_filter     policy         no   none    none        0  ContentFilteredError
@@ -162,6 +163,7 @@ WORDS: Mapping[str, str] = {
     "not_found": "something the request names does not exist",
     "state": "the state of an earlier reply is not this endpoint's",
     "conflict": "the request conflicts with the current state",
+    "locked": "another call is at work on the same conversation",
     "too_large": "the request body is too large",
     "unprocessable": "the request could not be processed",
     "content_filter": "the content filter refused the prompt",
@@ -233,6 +235,7 @@ BY_CODE: Mapping[str, str] = {
     "unsupported_value": "invalid_request",
     "invalid_value": "invalid_request",
     "invalid_encrypted_content": "state",
+    "conversation_locked": "locked",
     "budget_exceeded": "gateway_policy",
     "key_model_access_denied": "gateway_policy",
     "team_model_access_denied": "gateway_policy",
@@ -308,6 +311,7 @@ BY_TEXT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"Invalid model name passed in model", "unknown_model"),
         (r"Invalid `?signature`? in `?(redacted_)?thinking|encrypted content \S+ could not be verified", "state"),
         (r"Item with id '?(rs|msg|fc|ws|ctc)_\S* not found", "state"),
+        (r"Another process is currently operating on this conversation", "locked"),
         (r"No connected db", "auth"),
         (r"temporarily blocked", "gateway_policy"),
         # Anthropic calls all of these invalid requests.  Behind a gateway the account is the gateway's business.

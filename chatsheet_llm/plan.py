@@ -286,12 +286,11 @@ class _Plan:
             stops = stops or self.side_effects or seen.ambiguous > allowed
         if stops:
             raise self.gave_up()
-        if row.move == "none":
-            return self._in_spite_of(hop, failure)
-
         again = self._again(hop) and failure.headers.get("x-should-retry") != "false"
         if row.same == "once" and again and (yield from self._once_more(hop, failure, state)):
             return hop
+        if row.move == "none":
+            return self._in_spite_of(hop, failure)
         self._leave(hop, failure)
         if row.same == "hint" and again:
             seen.limited += (hop,)

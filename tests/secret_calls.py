@@ -216,6 +216,7 @@ REPLIES: Mapping[str, Reply] = {
     "timeout_408": _said(408, type="x"),
     "dependency": _said(424, type="x"),
     "early": _said(425, type="x"),
+    "locked": _said(409, code="conversation_locked"),
     "client_closed": _said(499, type="x"),
     "server_error": _said(500, type="x"),
     "bad_gateway": _said(502, type="x"),

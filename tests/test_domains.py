@@ -41,7 +41,7 @@ AFTER_FIVE: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("empty", "schema", "dependency"), ("surface", 5.0)),
 }
 NEVER = (
-    *("stale", "pool", "encode", "early", "client_closed", "deadline", "content_filter", "gateway_policy"),
+    *("stale", "pool", "encode", "early", "locked", "client_closed", "deadline", "content_filter", "gateway_policy"),
     *(
         "tools_on_chat",
         "streaming",

@@ -29,8 +29,8 @@ FAMILY: dict[Kind, type[errors.CallError]] = {
 }
 
 
-ANOTHER_WOULD_DO_NO_BETTER = {"response_too_large", "unfinished"}
-"""Answers that are no answer, after which no other hop is asked: the same would come, or is being made already."""
+ANOTHER_WOULD_DO_NO_BETTER = {"response_too_large", "unfinished", "locked"}
+"""What no other hop is asked after: the same would come, or is being made already, or only this hop can tell."""
 
 
 def rows(which: Callable[[str, Fault], bool]) -> pytest.MarkDecorator:

@@ -73,6 +73,7 @@ NEXT: dict[str, tuple[str, ...]] = {
     "timeout_408": ("azure/responses", "other/chat"),
     "dependency": ("azure/responses", "other/chat"),
     "early": ("azure/responses", "azure/responses"),
+    "locked": ("azure/responses", "azure/responses"),
     "client_closed": ("azure/responses", "other/chat"),
     "server_error": ("azure/responses", "other/chat"),
     "bad_gateway": ("azure/responses", "other/chat"),

@@ -28,7 +28,6 @@ CELLS: Mapping[str, tuple[object, ...]] = {
 """What a cell may hold."""
 
 NEVER_READ: Mapping[str, tuple[Callable[[Fault], bool], str]] = {
-    "same": (lambda row: row.move == "none", "the call stops: no hop is asked again, this one neither"),
     "quarantine": (lambda row: row.condemns == "none", "there is no domain to shut"),
 }
 """Cells that no call can show, where that is so, and why; they hold what stands for nothing.
@@ -45,7 +44,9 @@ def flips(fault: str) -> Iterator[tuple[str, object]]:
     row = FAULTS[fault]
     for cell, values in CELLS.items():
         for value in values:
-            if value != getattr(row, cell) and not silent(fault, cell):
+            # What no other hop is asked after is sent to this one at once again or not at all.
+            nothing = cell == "same" and row.move == "none" and value not in ("no", "once")
+            if value != getattr(row, cell) and not nothing and not silent(fault, cell):
                 yield cell, value
 
 

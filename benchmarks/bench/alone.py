@@ -138,14 +138,15 @@ def outages(track: Track, effort: Effort) -> list[Figure]:
 
 
 def decisions(track: Track, effort: Effort) -> list[Figure]:
-    """Planning, dispatch, breakers and the naming of one fault, without any I/O."""
+    """Dispatch, plan, breakers and the judging of an answer, without any I/O; and by itself that of a refusal."""
     lane, made = _ours(track), []
     count = round(2000 * effort.share)
     for models, hops in ((1, 1), (1, 3), (1, 20), (1000, 3), (1000, 20)):
         told = [lane.ask("decisions", models=models, hops=hops, count=count) for _ in range(effort.few)]
         parts = ", ".join(f"{name} {statistics.median(each[name] for each in told):.1f}" for name in told[0])
-        values = tuple(sum(each.values()) for each in told)
+        values = tuple(sum(each.values()) - each["a refusal"] for each in told)
         made.append(Figure(f"decisions, {models} models, {hops} hops", "CPU µs a call", values, most(20), parts))
+    made.append(Figure("a refusal is classified", "CPU µs", tuple(each["a refusal"] for each in told)))
     return made
 
 

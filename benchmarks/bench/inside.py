@@ -6,18 +6,19 @@ import asyncio
 import gc
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from bench.bodies import MODEL
+from bench.bodies import MODEL, chat_whole, text_of
 from bench.clients import messages_of, settings_of
 from chatsheet_llm import AsyncChatClient, route_of
 from chatsheet_llm.classify import classify_reply
 from chatsheet_llm.core import Setup
 from chatsheet_llm.dispatch import dispatch
 from chatsheet_llm.domains import Domains
-from chatsheet_llm.hops import Call, Hop
+from chatsheet_llm.formats.watch import fault_in, reply_error
+from chatsheet_llm.hops import Call, Dispatch
 from chatsheet_llm.learned import Learned
 from chatsheet_llm.origins import Origins
 from chatsheet_llm.plan import plan
@@ -33,7 +34,11 @@ HEALTHY = "azure/chat"
 
 
 def decisions(worker: Worker, models: int, hops: int, count: int) -> Told:  # noqa: ARG001  no client is asked
-    """Return the CPU microseconds that a call's decisions take: ``dispatch``, ``plan`` with breakers, ``classify``."""
+    """Return the CPU microseconds that the decisions of an answered call take.
+
+    ``dispatch`` chooses its hop, ``plan`` asks the breakers and the budget and hears of the answer, ``judge`` finds that
+    the answer is one.  ``a refusal`` is what it takes to name the fault behind one, which an answered call does not.
+    """
     urls = ["http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"]
     settings = settings_of(urls, hops, models)
     setup, domains, origins, learned = Setup(settings), Domains(), Origins(), Learned(3600.0)
@@ -41,8 +46,10 @@ def decisions(worker: Worker, models: int, hops: int, count: int) -> Told:  # no
     call = Call("post", "/chat/completions", "chat", body, stream=False)
     policy = Policy()
 
-    def dispatched() -> Sequence[Hop]:
-        found = dispatch(
+    answer = chat_whole(text_of(600))
+
+    def dispatched() -> Dispatch:
+        return dispatch(
             call,
             endpoints=setup.endpoints,
             registry=setup.registry,
@@ -50,22 +57,27 @@ def decisions(worker: Worker, models: int, hops: int, count: int) -> Told:  # no
             known=setup.unconfigured,
             origins=origins,
             learned=learned,
+            outlooks=setup.outlooks,
         )
-        return found.hops
 
-    found = dispatch(call, endpoints=setup.endpoints, registry=setup.registry, chain=settings.chain)
+    found = dispatched()
 
     def planned() -> None:
-        steps = plan(found.hops, domains, policy=policy, deadline_at=time.monotonic() + 60)
+        steps = plan(found.hops, domains, policy=policy, deadline_at=time.monotonic() + 60, amend=found.amend)
         next(steps)
         with suppress(StopIteration):
             steps.send(None)
 
+    def judged() -> None:
+        assert reply_error("chat", answer) is None
+        assert fault_in("chat", answer) is None
+
     def classified() -> None:
         classify_reply(503, _HEADERS, _REFUSAL)
 
-    assert len(dispatched()) == hops, f"of {hops} hops {len(found.hops)} can serve the call"
-    parts: dict[str, Callable[[], object]] = {"dispatch": dispatched, "plan": planned, "classify": classified}
+    assert len(dispatched().hops) == hops, f"of {hops} hops {len(found.hops)} can serve the call"
+    parts: dict[str, Callable[[], object]] = {"dispatch": dispatched, "plan": planned, "judge": judged}
+    parts["a refusal"] = classified
     return {name: _micros(part, count) for name, part in parts.items()}
 
 

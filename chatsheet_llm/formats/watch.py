@@ -274,8 +274,13 @@ def fault_in(mode: Mode, body: Mapping[str, object], *, background: bool = False
 
     ``background`` says that the answer may be under way still.
     """
-    if mode == "chat" and body.get("choices") == []:
-        return "contentless"
+    if mode == "chat":
+        choices = body.get("choices")
+        if choices == []:
+            return "contentless"
+        if isinstance(choices, list) and len(choices) == 1 and _is_text(choices[0]):
+            # Nearly every answer.
+            return None
     if not is_answer(mode, body):
         return "schema"
     if mode == "responses" and not background and body.get("status") in ("queued", "in_progress"):
@@ -283,6 +288,17 @@ def fault_in(mode: Mode, body: Mapping[str, object], *, background: bool = False
     if mode == "chat" and not any(_says(choice) for choice in objects(body.get("choices"), "choices")):
         return "contentless"
     return "tool_arguments" if broken_calls(mode, body) else None
+
+
+def _is_text(choice: object) -> bool:
+    """Whether a choice is a text and calls no function."""
+    message = choice.get("message") if isinstance(choice, dict) else None
+    return (
+        isinstance(message, dict)
+        and isinstance(message.get("content"), str)
+        and not message.get("tool_calls")
+        and not message.get("function_call")
+    )
 
 
 def is_answer(mode: Mode, body: Mapping[str, object]) -> bool:
