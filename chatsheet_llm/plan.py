@@ -403,14 +403,21 @@ class _Plan:
     def _early(self, hops: Sequence[Hop]) -> Hop | None:
         """Return a closed hop that may be probed before its time, its probe taken: an answer may be had.
 
-        Once in a call.  One whose server named a time is not, nor one whose limit will be looked at again before the
-        deadline.  The one that has failed longest ago comes first, so that calls do not all ask the same.
+        Once in a call, and again, at the price of two re-sends, where the last that was asked is wired wrong: such a hop
+        says so at once and does no work.  One whose server named a time is not, nor one whose limit will be looked at
+        again before the deadline.  The one that has failed longest ago comes first, so that calls do not all ask the
+        same.
         """
-        if self.seen.probed:
+        seen = self.seen
+        last = seen.failures[-1] if seen.probed and seen.failures else None
+        if seen.probed and (last is None or last.row.kind != "config"):
             return None
         for hop in sorted(hops, key=self.domains.failed_at):
             if not self._waits(hop) and self._enter(hop, early=True):
-                self.seen.probed = True
+                if last is not None and not (self._pays(hop, last) and self._pays(hop, last)):
+                    self.abandoned(hop)
+                    return None
+                seen.probed = True
                 return hop
         return None
 

@@ -36,8 +36,8 @@ HEALTHY = "azure/chat"
 def decisions(worker: Worker, models: int, hops: int, count: int) -> Told:  # noqa: ARG001  no client is asked
     """Return the CPU microseconds that the decisions of an answered call take.
 
-    ``dispatch`` chooses its hop, ``plan`` asks the breakers and the budget and hears of the answer, ``judge`` finds that
-    the answer is one.  ``a refusal`` is what it takes to name the fault behind one, which an answered call does not.
+    ``dispatch`` chooses its hop, ``plan`` asks breakers and budget and hears of the answer, ``judge`` finds that it is
+    one.  ``a refusal`` is what it takes to name the fault behind one, which an answered call does not.
     """
     urls = ["http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"]
     settings = settings_of(urls, hops, models)
