@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from chatsheet_llm._version import __version__
+
+# As typing has it, which is not worth loading for this.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from chatsheet_llm.client import AsyncChatClient as AsyncChatClient
@@ -115,9 +116,12 @@ __all__ = ["__version__", *_HOME]
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from chatsheet_llm.loading import load
+    from importlib import import_module
 
-    value = getattr(load(_HOME[name]), name)
+    from chatsheet_llm.loading import Loading
+
+    with Loading():
+        value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     globals()[name] = value
     return value
 

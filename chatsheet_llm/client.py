@@ -28,15 +28,11 @@ from chatsheet_llm.core import Core, Setup
 from chatsheet_llm.dispatch import dispatch
 from chatsheet_llm.errors import BadRequestError, CallError, LocalResourceError, SettingsError, UnsupportedPathError
 from chatsheet_llm.exchange import Exchange
-from chatsheet_llm.health import DomainHealth
 from chatsheet_llm.hops import PATHS, Call, Dispatch, Hop, OnLoss, Recovery
-from chatsheet_llm.inventory import ModelView, as_list, as_model, inventory
 from chatsheet_llm.latency import HedgeAfter, latency_key
-from chatsheet_llm.learned import Lesson
 from chatsheet_llm.misfit import misfit
 from chatsheet_llm.models import ANY_NAME, Registry
 from chatsheet_llm.plan import plan
-from chatsheet_llm.recovery import AsyncRestarts, Restarts, SyncRestarts
 from chatsheet_llm.redact import Private
 from chatsheet_llm.route import Route
 from chatsheet_llm.settings import Settings
@@ -49,6 +45,10 @@ if TYPE_CHECKING:
     from tenacity.stop import stop_base
     from tenacity.wait import wait_base
 
+    from chatsheet_llm.health import DomainHealth
+    from chatsheet_llm.inventory import ModelView
+    from chatsheet_llm.learned import Lesson
+    from chatsheet_llm.recovery import Restarts
     from chatsheet_llm.resources_chat import AsyncChat, Chat
     from chatsheet_llm.resources_responses import AsyncResponses, Responses
 
@@ -91,7 +91,11 @@ class _Run:
     def restarts(self) -> Restarts | None:
         """Return what answers a stream anew that breaks; None where none shall."""
         exchange = self.exchange
-        return Restarts(self.steps, exchange.trail, exchange.call.format or "chat") if exchange.restarts else None
+        if not exchange.restarts:
+            return None
+        from chatsheet_llm.recovery import Restarts
+
+        return Restarts(self.steps, exchange.trail, exchange.call.format or "chat")
 
     def refused(self, step: Send, error: Exception) -> Exception:
         """Return the error for a request that could not be made into JSON; any other exception as it is."""
@@ -399,6 +403,8 @@ class _Facade(Generic[_Http]):
         return self._views()
 
     def _views(self, only: Iterable[str] | None = None) -> tuple[ModelView, ...]:
+        from chatsheet_llm.inventory import inventory
+
         core = self._core
         setup = core.setup
         return inventory(setup.registry, setup.endpoints, self._choices.chain, setup.unconfigured, core.learned, only)
@@ -422,6 +428,8 @@ class _Facade(Generic[_Http]):
             if not registry.closed:
                 return None
             raise report.unknown_model(name, registry, Route())
+        from chatsheet_llm.inventory import as_list, as_model
+
         told = as_model(self._views([name])[0]) if name else as_list(self.models_known())
         own = sdk.copied(options)
         sdk.with_route(own, Route)
@@ -563,6 +571,8 @@ class ChatClient(_Facade[httpx2.Client], openai.OpenAI):
         try:
             answer = resume(run.steps if restarts is None else restarts.steps())
             if restarts is not None:
+                from chatsheet_llm.recovery import SyncRestarts
+
                 answer.body = SyncRestarts(answer.stream, restarts, resume)
         except GaveUp as gave_up:
             error = run.ended(gave_up)
@@ -645,6 +655,8 @@ class AsyncChatClient(_Facade[httpx2.AsyncClient], openai.AsyncOpenAI):
         try:
             answer = await resume(run.steps if restarts is None else restarts.steps())
             if restarts is not None:
+                from chatsheet_llm.recovery import AsyncRestarts
+
                 answer.body = AsyncRestarts(answer.body, restarts, resume)
         except GaveUp as gave_up:
             error = run.ended(gave_up)

@@ -21,6 +21,7 @@ import httpx2
 from chatsheet_llm.endpoints import Endpoint
 from chatsheet_llm.errors import LocalResourceError
 from chatsheet_llm.network import Network, hang_up
+from chatsheet_llm.trust import LateTrust
 
 _Loop = asyncio.AbstractEventLoop
 _pools: weakref.WeakSet[Connections] = weakref.WeakSet()
@@ -76,16 +77,20 @@ class _Set:
 class Connections:
     """Makes the clients when they are first asked for.  Thread-safe, and starts anew in a child after a fork.
 
-    ``given`` is the caller's own HTTP client, used for everything; it is the caller's to renew.
+    ``given`` is the caller's own HTTP client, used for everything; it is the caller's to renew.  Without ``tls``, what
+    certificates are judged by is read once one comes: no endpoint is known that has any.
     """
 
     def __init__(
         self,
         http: type[httpx2.Client | httpx2.AsyncClient],
         given: httpx2.Client | httpx2.AsyncClient | None,
+        *,
+        tls: bool = True,
     ) -> None:
         self._looped = http is httpx2.AsyncClient
         self._given = given
+        self._tls = tls
         self._closed = False
         self._trusts: dict[str | None, ssl.SSLContext] = {}
         self._inherited: list[object] = []
@@ -150,7 +155,9 @@ class Connections:
         if made is None:
             trust = self._trusts.get(network.ca_bundle)
             if trust is None:
-                trust = self._trusts[network.ca_bundle] = network.trust()
+                # A bundle is read at once, as it may be wrong.
+                late = not self._tls and network.ca_bundle is None
+                trust = self._trusts[network.ca_bundle] = LateTrust(network.trust) if late else network.trust()
             made = here.http[network] = network.async_client(trust) if self._looped else network.client(trust)
         return made
 

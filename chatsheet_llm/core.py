@@ -89,7 +89,8 @@ class Core:
         self.setup = Setup(settings)
         self._store = _store_of(settings) if state is None else state
         self.learned = Learned(settings.learned_expiry)
-        self.connections = Connections(http, http_client)
+        tls = any(not endpoint.url.startswith("http:") for endpoint in self.setup.endpoints.values())
+        self.connections = Connections(http, http_client, tls=tls)
         self._begin()
 
     def _begin(self) -> None:

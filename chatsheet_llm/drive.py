@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from chatsheet_llm.race import arace, race
 from chatsheet_llm.steps import Answered, Failed, GaveUp, Send, Slow, Wait
 from chatsheet_llm.streams import HopFault
 from chatsheet_llm.trail import Trail
@@ -59,6 +58,8 @@ def run(steps: Steps, send: Callable[[Send, Trail], _T], trail: Trail, close: Ca
                 if step.hedge is None:
                     answer = send(step, trail)
                 else:
+                    from chatsheet_llm.race import race
+
                     answer, heard = race(step, steps, send, trail, close)
             except HopFault as fault:
                 failure = trail.discreet(replace(fault.failure, mode=step.hop.mode))
@@ -100,6 +101,8 @@ async def arun(
                 if step.hedge is None:
                     answer = await send(step, trail)
                 else:
+                    from chatsheet_llm.race import arace
+
                     answer, heard = await arace(step, steps, send, trail, close)
             except HopFault as fault:
                 failure = trail.discreet(replace(fault.failure, mode=step.hop.mode))

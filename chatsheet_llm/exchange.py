@@ -24,14 +24,12 @@ from chatsheet_llm.formats.parse import loads
 from chatsheet_llm.formats.sse import Event, encoded
 from chatsheet_llm.formats.state import seals, tells, tokens
 from chatsheet_llm.formats.watch import CompletionsWatch, ResponsesWatch, Watch, fault_in, reply_error
-from chatsheet_llm.formats.whole_stream import chat_chunks, responses_events, whole_events
 from chatsheet_llm.hops import RESTARTABLE, Call
 from chatsheet_llm.latency import Latencies, latency_key
 from chatsheet_llm.learned import LESSONS, Learned
 from chatsheet_llm.network import limit, timeouts
 from chatsheet_llm.origins import NOBODY, Origins
 from chatsheet_llm.parameters import effort_in
-from chatsheet_llm.recovery import Broke
 from chatsheet_llm.relay import MALFORMED, HopFault, Relay, log_malformed
 from chatsheet_llm.report import interrupted
 from chatsheet_llm.route import Mode
@@ -260,6 +258,8 @@ class Exchange:
 
     def _as_stream(self, caller: Mode, made: Mapping[str, object], response: httpx2.Response) -> list[Event]:
         """Return a whole reply as the stream that the caller wanted."""
+        from chatsheet_llm.formats.whole_stream import chat_chunks, responses_events, whole_events
+
         try:
             pieces = chat_chunks(made, include_usage=self._usage) if caller == "chat" else responses_events(made)
         except MALFORMED as error:
@@ -365,6 +365,8 @@ class Exchange:
             # What broke because we closed it is nobody's fault, and nobody is left to answer it anew.
             failure = Failure("reset", "committed", failure.status, message="this client was closed", blames=False)
         if self.restarts and not closed:
+            from chatsheet_llm.recovery import Broke
+
             return Broke(replace(failure, mode=step.hop.mode), said)
         self.trail.broke(failure)
         self.domains.failed(step.hop, failure)

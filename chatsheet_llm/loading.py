@@ -1,22 +1,28 @@
-"""Import a module that is large, and only when it is needed.  Decides nothing about what is in it."""
+"""Let the garbage collector wait while large modules load.  Decides nothing about what is in them."""
 
 from __future__ import annotations
 
 import gc
-from importlib import import_module
-from types import ModuleType
+from types import TracebackType
 
 
-def load(name: str) -> ModuleType:
-    """Import a module of this package, or return it where it was imported before.
+class Loading:
+    """What an import makes is there to stay: to look at all of it, over and over, takes a tenth of the SDK's import.
 
-    The garbage collector waits meanwhile: all that an import makes is there to stay, and looking at it over and over
-    takes a tenth of the SDK's import.
+    Behind it that counts as old, as it would after some collections.
     """
-    waits = gc.isenabled()
-    gc.disable()
-    try:
-        return import_module(f"chatsheet_llm.{name}")
-    finally:
-        if waits:
-            gc.enable()
+
+    def __enter__(self) -> None:
+        self._waits = gc.isenabled()
+        gc.disable()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._waits:
+            return
+        if gc.get_freeze_count() == 0:
+            # Both in a row make everything old.  What a program has frozen itself stays so.
+            gc.freeze()
+            gc.unfreeze()
+        gc.enable()

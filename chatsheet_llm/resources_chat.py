@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from openai.resources import chat
-from openai.resources.chat import completions
-
+from chatsheet_llm.loading import Loading
 from chatsheet_llm.resources import plain
+
+with Loading():
+    from openai.resources import chat
+    from openai.resources.chat import completions
 
 
 class Completions(completions.Completions):

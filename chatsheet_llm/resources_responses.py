@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from openai.resources import responses
-
 from chatsheet_llm.exchange import HELPER
+from chatsheet_llm.loading import Loading
 from chatsheet_llm.resources import plain
+
+with Loading():
+    from openai.resources import responses
 
 _M = TypeVar("_M", bound=Callable[..., Any])
 

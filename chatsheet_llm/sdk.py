@@ -338,7 +338,7 @@ def finish(
         options=options,
         response=response,
         stream=stream,
-        stream_cls=_forgettable(stream_cls),
+        stream_cls=_forgettable(cast("Any", stream_cls)),
         retries_taken=0,
     )
 

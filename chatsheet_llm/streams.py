@@ -103,6 +103,8 @@ class SyncBody(_Body, httpx2.SyncByteStream):
         Raises :class:`HopFault`.
         """
         self._chunks = iter(self._upstream.iter_bytes() if _packed(self._upstream) else self._bytes())
+        # The HTTP library's generators leave a place in its pool taken, and on Python 3.10 the connection too.
+        weakref.finalize(self, self._upstream.close).atexit = False
         try:
             while self._waits:
                 with limit(self._until(until)):

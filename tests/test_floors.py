@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
      "hop_maker", "walk", "dispatch", "inventory",
      "steps", "plan"),
     ("sdk", "limits", "aside", "resolve", "wire", "wire_async", "lean_request", "lean_reply", "lean_wait",
-     "lean_http", "lean_connect", "lean", "bounds", "network", "endpoints",
+     "lean_http", "lean_connect", "lean", "bounds", "trust", "network", "endpoints",
      "shared_clock", "state_threads", "sharing", "redis_state"),
     ("unions", "shapes", "typed", "relay", "streams", "trail", "answer", "restart", "recovery",
      "race", "drive", "exchange", "report", "delivery"),
@@ -167,4 +167,4 @@ def test_the_package_itself_loads_its_names_only_when_asked() -> None:
     tree = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))
     at_once = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
 
-    assert at_once == ["__future__", "typing", "chatsheet_llm._version"]
+    assert at_once == ["__future__", "chatsheet_llm._version"]

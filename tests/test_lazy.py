@@ -41,6 +41,13 @@ def test_importing_the_package_loads_no_sdk_and_opens_no_socket() -> None:
     assert found["sockets"] == []
 
 
+def test_importing_the_package_loads_one_module_beside_it_and_none_of_python_s() -> None:
+    code = "before = set(sys.modules); import chatsheet_llm; print(sorted(set(sys.modules) - before - {'__future__'}))"
+    done = subprocess.run([sys.executable, "-c", f"import sys\n{code}"], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "['chatsheet_llm', 'chatsheet_llm._version']"
+
+
 def test_looking_at_the_package_loads_nothing_either() -> None:
     assert loaded("import chatsheet_llm; dir(chatsheet_llm); chatsheet_llm.__version__").isdisjoint(HEAVY)
 
@@ -91,3 +98,55 @@ ChatClient(Settings(_env_file=None, **keys), chain={chain})
 @pytest.mark.parametrize(("chain", "there"), [(["azure"], False), (["azure", "anthropic"], True)])
 def test_a_client_loads_the_sdks_of_its_chain_before_the_first_call(chain: list[str], there: bool) -> None:
     assert ("anthropic" in loaded(CLIENT.format(chain=chain))) is there
+
+
+THREE_HOPS = """
+from chatsheet_llm import ChatClient, Settings
+url = "http://127.0.0.1:9"
+keys = {"litellm_base_url": url, "litellm_api_key": "k", "azure_openai_endpoint": url, "azure_openai_api_key": "k"}
+client = ChatClient(Settings(_env_file=None, **keys))
+"""
+NOT_OF_EVERY_CHAIN = {
+    "a models file": {"yaml", "chatsheet_llm.models_file", "chatsheet_llm.models_flat", "chatsheet_llm.yaml_file"},
+    "shared state": {"redis", "chatsheet_llm.redis_state", "chatsheet_llm.sharing", "chatsheet_llm.state_threads"},
+    "hedging and restarts": {"chatsheet_llm.race", "chatsheet_llm.recovery", "chatsheet_llm.restart"},
+    "an inventory": {"chatsheet_llm.inventory"},
+    "other endpoints": {"anthropic", "chatsheet_llm.endpoints.anthropic", "chatsheet_llm.endpoints.openai"},
+    "whole answers as streams": {"chatsheet_llm.formats.whole_stream"},
+    "Responses": {"openai.resources.responses.responses", "chatsheet_llm.resources_responses"},
+    "the command line": {"typer", "rich", "chatsheet_llm.cli", "chatsheet_llm.sandbox", "chatsheet_llm.proxy_config"},
+}
+BRIDGES = {
+    f"chatsheet_llm.formats.{family}_{part}"
+    for family in ("chat_responses", "responses_chat", "messages_responses", "responses_messages")
+    for part in ("request", "reply", "stream")
+}
+
+
+@pytest.mark.parametrize("modules", [*NOT_OF_EVERY_CHAIN.values(), BRIDGES], ids=[*NOT_OF_EVERY_CHAIN, "bridges"])
+def test_a_chat_client_loads_nothing_that_its_chain_has_no_use_for(modules: set[str]) -> None:
+    assert modules.isdisjoint(after(THREE_HOPS + "client.chat.completions")["modules"])
+
+
+def test_a_request_that_is_bridged_loads_the_bridge_it_crosses_and_no_other() -> None:
+    found = after(
+        "from chatsheet_llm.formats import BRIDGES; BRIDGES['chat', 'responses']({'model': 'm', 'messages': []})"
+    )
+
+    assert BRIDGES & set(found["modules"]) == {"chatsheet_llm.formats.chat_responses_request"}
+
+
+READS = """
+import ssl
+read, own = [], ssl.SSLContext.load_verify_locations
+ssl.SSLContext.load_verify_locations = lambda *given, **named: (read.append(given), own(*given, **named))[1]
+ssl.SSLContext.load_default_certs = lambda *given, **named: read.append(given)
+"""
+
+
+@pytest.mark.parametrize(("url", "some"), [("http://127.0.0.1:9", False), ("https://127.0.0.1:9", True)])
+def test_certificates_are_read_with_the_client_where_an_endpoint_has_any(url: str, some: bool) -> None:
+    code = READS + THREE_HOPS.replace("http://127.0.0.1:9", url) + "print(bool(read))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout.strip() == str(some)

@@ -19,7 +19,7 @@ from openai.resources.responses import AsyncResponses, Responses
 from openai.types.chat import ChatCompletionMessage
 from shared_files import recordings
 
-from chatsheet_llm import resources, sdk
+from chatsheet_llm import resources_chat, resources_responses, sdk
 from chatsheet_llm.templates import copied, template_of
 
 RESOURCES: list[type[Any]] = [Completions, AsyncCompletions, Responses, AsyncResponses]
@@ -71,10 +71,10 @@ class AsyncListener(openai.AsyncOpenAI):
 
 
 OURS: Mapping[type[Any], type[Any]] = {
-    Completions: resources.Completions,
-    AsyncCompletions: resources.AsyncCompletions,
-    Responses: resources.Responses,
-    AsyncResponses: resources.AsyncResponses,
+    Completions: resources_chat.Completions,
+    AsyncCompletions: resources_chat.AsyncCompletions,
+    Responses: resources_responses.Responses,
+    AsyncResponses: resources_responses.AsyncResponses,
 }
 
 
@@ -142,7 +142,7 @@ def test_what_is_more_than_json_is_left_to_the_sdk(given: dict[str, Any]) -> Non
 
     assert template.request(given) is None
     if not any(inspect.isgenerator(value) or hasattr(value, "__next__") for value in given.values()):
-        assert asked(resources.Completions, given) == asked(Completions, given)
+        assert asked(resources_chat.Completions, given) == asked(Completions, given)
 
 
 @pytest.mark.parametrize(
@@ -216,4 +216,4 @@ def test_the_types_of_the_sdk_s_arguments_rename_nothing_and_format_only_what_is
     text = base64.b64encode(b"x").decode()
     given = {**CHAT, "messages": [{"role": "user", "content": [{"type": "file", "file": {"file_data": text}}]}]}
 
-    assert asked(resources.Completions, given) == asked(Completions, given)
+    assert asked(resources_chat.Completions, given) == asked(Completions, given)

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
@@ -194,6 +195,14 @@ class Endpoint(BaseModel, ABC):
 
 _E = TypeVar("_E", bound="type[Endpoint]")
 _KINDS: dict[str, type[Endpoint]] = {}
+_HOMES: Mapping[str, str] = {
+    "litellm": "litellm",
+    "azure": "azure",
+    "openai": "openai",
+    "anthropic": "anthropic",
+    "anthropic_foundry": "anthropic",
+}
+"""Kind to the module here that registers it, once it is wanted."""
 
 
 def register(cls: _E) -> _E:
@@ -204,7 +213,7 @@ def register(cls: _E) -> _E:
 
 def kinds() -> dict[str, type[Endpoint]]:
     """Return every known endpoint class by kind, third parties' entry points included."""
-    found = dict(_KINDS)
+    found = {kind: _class_of(kind) for kind in {**_HOMES, **_KINDS}}
     for entry in entry_points(group=GROUP):
         if entry.name not in found:
             cls = entry.load()
@@ -214,13 +223,22 @@ def kinds() -> dict[str, type[Endpoint]]:
     return found
 
 
+def _class_of(kind: str) -> type[Endpoint]:
+    if kind not in _KINDS:
+        import_module(f"chatsheet_llm.endpoints.{_HOMES[kind]}")
+    return _KINDS[kind]
+
+
 def build(name: str, settings: EndpointSettings) -> Endpoint:
     """Return the endpoint that these settings describe.  Raises SettingsError for an unknown kind."""
     try:
         kind = kind_of(name, settings.kind)
     except ValueError as error:
         raise SettingsError(f"CHATSHEET_ENDPOINTS__{name.upper()}__KIND: {error}") from None
-    known = _KINDS if kind in _KINDS else kinds()
+    if kind in _KINDS or kind in _HOMES:
+        return _class_of(kind)(name=name, settings=settings)
+    # Only for a kind of others: every installed distribution is looked at.
+    known = kinds()
     if kind not in known:
         raise SettingsError(
             f"endpoint {name!r} is of kind {kind!r}, which nobody provides; known: {', '.join(sorted(known))}"

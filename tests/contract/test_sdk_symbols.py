@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import pickle
 import re
 import socket
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
@@ -557,6 +559,23 @@ def test_the_sdk_streams_from_our_response(listener: Listener) -> None:
     assert isinstance(made, openai.Stream)
     assert sdk.route_of(made) is ROUTE
     assert [chunk.id for chunk in made] == ["c"]
+
+
+@contract("_iterator", "__stream__")
+def test_a_stream_that_the_sdk_builds_is_freed_with_its_last_reader(listener: Listener) -> None:
+    told = asked(listener.chat.completions.create, **HELLO, stream=True)
+    response = response_with(CHUNK, kind="text/event-stream")
+    made = sdk.finish(listener, told.cast_to, told.options, response, stream=True, stream_cls=told.stream_cls)
+    next(iter(made))
+    gc.disable()
+    try:
+        seen, name = weakref.ref(made), type(made).__name__
+        del made
+
+        assert seen() is None
+    finally:
+        gc.enable()
+    assert name == "Stream"
 
 
 @pytest.mark.parametrize("marker", ["true", "stream"])

@@ -1,0 +1,228 @@
+"""Count what calls and streams cost, in what does not depend on the machine.  Judges nothing; run it for a table.
+
+Counted are calls of functions, of Python and C, in the caller's thread, the event loop's own among them; and how often
+JSON is read and written, objects validated, and the SDK's own slow ways taken.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import tempfile
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any, Literal
+
+from either import Either, Kind
+from lockstep import Lockstep
+
+from chatsheet_llm import Settings
+
+Api = Literal["chat", "responses"]
+
+C_WORK: Mapping[str, tuple[str, ...]] = {
+    "from_json": ("read",),
+    "validate_json": ("read", "validated"),
+    "validate_python": ("validated",),
+    "to_json": ("written",),
+}
+"""What a function of pydantic's core counts as."""
+PYTHON_WORK: Mapping[tuple[str, str, str], str] = {
+    ("json", "decoder.py", "decode"): "read",
+    ("json", "encoder.py", "encode"): "written",
+    ("openai", "_models.py", "construct"): "constructed",
+    ("openai", "_models.py", "construct_type"): "constructed",
+    ("_utils", "_transform.py", "_transform_recursive"): "walked",
+    ("_utils", "_transform.py", "_async_transform_recursive"): "walked",
+}
+"""What a function counts as, by its directory, file and name."""
+WORK = ("read", "validated", "written", "constructed", "walked")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A call: through which client and API, to a hop of which API, with how many messages, streamed in how many deltas.
+
+    A chain of three hops, of which the first is well.
+    """
+
+    kind: Kind
+    api: Api
+    hop: Api
+    messages: int = 2
+    deltas: int = 0
+
+    @property
+    def name(self) -> str:
+        bridged = "" if self.api == self.hop else f" from {self.hop}"
+        said = f", {self.messages} messages" if self.messages != 2 else ""
+        return f"{self.kind} {self.api}{bridged}{f', {self.deltas} deltas' if self.deltas else said}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one call took: calls of functions, and of these what :data:`WORK` names; how many events it brought."""
+
+    calls: int
+    work: tuple[tuple[str, int], ...]
+    items: int
+
+
+_BRINGS: Mapping[Api, Callable[[Any], object]] = {
+    "chat": lambda told: told.choices[0].delta.content,
+    "responses": lambda told: told.type == "response.output_text.delta",
+}
+"""What tells whether a piece of text came with an event."""
+
+
+class _Count:
+    """Hears of every function that is called in this thread."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.work: Counter[str] = Counter()
+        self._known: dict[CodeType, str | None] = {}
+
+    def hear(self, frame: FrameType, event: str, argument: Any) -> None:
+        if event == "call":
+            self.calls += 1
+            code = frame.f_code
+            if code not in self._known:
+                file = Path(code.co_filename)
+                self._known[code] = PYTHON_WORK.get((file.parent.name, file.name, code.co_name))
+            if found := self._known[code]:
+                self.work[found] += 1
+        elif event == "c_call":
+            self.calls += 1
+            self.work.update(C_WORK.get(argument.__name__, ()))
+
+
+@contextmanager
+def _counting() -> Iterator[_Count]:
+    count = _Count()
+    gc.collect()
+    gc.disable()
+    try:
+        yield count
+    finally:
+        sys.setprofile(None)
+        gc.enable()
+
+
+class Costs:
+    """A client and a server for a case, warm."""
+
+    def __init__(self, case: Case, server: Lockstep, made: Either) -> None:
+        self.case, self._server, self._made = case, server, made
+        create = made.client.chat.completions if case.api == "chat" else made.client.responses
+        said = [{"role": ("user", "assistant")[at % 2], "content": f"Message {at}."} for at in range(case.messages)]
+        self._create = create.create
+        self.asked: dict[str, Any] = {"model": "gpt-5", "messages" if case.api == "chat" else "input": said}
+        if case.deltas:
+            self.asked["stream"] = True
+
+    def call(self, count: _Count | None = None) -> int:
+        """Make the call, counted; return how many events it brought."""
+        server, create, asked = self._server, self._create, self.asked
+        hear, brings = None if count is None else count.hear, _BRINGS[self.case.api]
+
+        def run() -> int:
+            sys.setprofile(hear)
+            made, items = create(**asked), 0
+            if "stream" in asked:
+                for item in made:
+                    items += 1
+                    if brings(item):
+                        server.next()
+            sys.setprofile(None)
+            return items
+
+        async def arun() -> int:
+            sys.setprofile(hear)
+            made, items = await create(**asked), 0
+            if "stream" in asked:
+                async for item in made:
+                    items += 1
+                    if brings(item):
+                        server.next()
+            sys.setprofile(None)
+            return items
+
+        items: int = run() if self.case.kind == "sync" else self._made.wait(arun())
+        return items
+
+    def cost(self) -> Cost:
+        """Count one call."""
+        with _counting() as count:
+            items = self.call(count)
+        return Cost(count.calls, tuple((name, count.work[name]) for name in WORK), items)
+
+    def kept(self, calls: int) -> float:
+        """Return the bytes that each of so many calls left behind."""
+        tracemalloc.start()
+        try:
+            for _ in range(10):
+                self.call()
+            gc.collect()
+            before = tracemalloc.get_traced_memory()[0]
+            for _ in range(calls):
+                self.call()
+            gc.collect()
+            return (tracemalloc.get_traced_memory()[0] - before) / calls
+        finally:
+            tracemalloc.stop()
+
+
+@contextmanager
+def costs_of(case: Case, *, steps: bool = True) -> Iterator[Costs]:
+    """Set a case up and warm it."""
+    with Lockstep(case.deltas, steps=steps) as server:
+        urls = (server.url, "http://127.0.0.1:9", "http://127.0.0.1:10")
+        endpoints = {
+            name: {"kind": "openai", "base_url": f"{url}/v1", "api_key": "k", "modes": [case.hop]}
+            for name, url in zip(("one", "two", "three"), urls, strict=True)
+        }
+        settings = Settings(_env_file=None, endpoints=endpoints, chain="one,two,three", deadline=60.0)
+        with Either(case.kind, settings) as made:
+            costs = Costs(case, server, made)
+            for _ in range(5):
+                costs.call()
+            yield costs
+
+
+KINDS: tuple[Kind, ...] = ("sync", "async")
+CASES: tuple[Case, ...] = tuple(
+    case
+    for kind in KINDS
+    for case in (
+        Case(kind, "chat", "chat"),
+        Case(kind, "chat", "chat", messages=100),
+        Case(kind, "responses", "responses"),
+        Case(kind, "chat", "responses"),
+        Case(kind, "responses", "chat"),
+        Case(kind, "chat", "chat", deltas=200),
+        Case(kind, "responses", "responses", deltas=200),
+        Case(kind, "chat", "responses", deltas=200),
+    )
+)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as empty:
+        # To load the system's certificates takes long, and loopback needs none.
+        os.environ["SSL_CERT_DIR"] = empty
+        print(f"Python {sys.version.split()[0]}: calls, {', '.join(WORK)}, events, bytes kept")
+        for case in CASES:
+            with costs_of(case) as costs:
+                first, second, kept = costs.cost(), costs.cost(), costs.kept(100)
+            spread = f" ({second.calls - first.calls:+})" if second.calls != first.calls else ""
+            print(
+                f"{case.name:40} {first.calls:7}{spread} {tuple(dict(first.work).values())} {first.items} {kept:.1f}",
+                flush=True,
+            )
