@@ -405,7 +405,7 @@ class _Plan:
 
         Once in a call, and again, at the price of two re-sends, where the last that was asked is wired wrong: such a hop
         says so at once and does no work.  One whose server named a time is not, nor one whose limit will be looked at
-        again before the deadline.  The one that has failed longest ago comes first, so that not all calls ask the same.
+        again before the deadline.  The one that has failed longest ago comes first, so that calls ask different ones.
         """
         seen = self.seen
         last = seen.failures[-1] if seen.probed and seen.failures else None
