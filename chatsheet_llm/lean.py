@@ -1,7 +1,8 @@
 """A transport of httpx2 for direct connections of an event loop: which connection serves a request.  No proxies.
 
 What it cannot do, the HTTP library's own transport beneath it does: another event loop than asyncio's, extensions of a
-request that it does not know.
+request that it does not know.  So it does where somebody has put something in its place: cassettes, mocks and tracers
+wrap the library's transport, and are to see every request.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import sys
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator
 from time import monotonic
+from types import FunctionType
 from typing import NamedTuple
 
+import httpcore2
 import httpx2
 
 from chatsheet_llm.lean_connect import begin, connect
@@ -23,6 +26,7 @@ from chatsheet_llm.wire import StaleConnection
 
 _EXTENSIONS = {"timeout", "sni_hostname"}
 _PORTS = {"http": 80, "https": 443}
+_MOST_KNOWN = 64
 
 
 class Origin(NamedTuple):
@@ -202,6 +206,28 @@ class _Body(httpx2.AsyncByteStream):
             self._pool.give(connection)
 
 
+_known: dict[object, bool] = {}
+"""Functions that may stand in the library's transport -> whether they are the library's own."""
+
+
+def _replaced() -> bool:
+    """Whether anything stands in the place of the library's transport or of its pool."""
+    for cls in (httpx2.AsyncHTTPTransport, httpcore2.AsyncConnectionPool):
+        current = cls.__dict__["handle_async_request"]
+        own = _known.get(current)
+        if own is None:
+            # By its code: a wrapper may take the name of what it wraps.
+            package = cls.__module__.partition(".")[0]
+            module = current.__globals__.get("__name__", "") if type(current) is FunctionType else ""
+            own = module.partition(".")[0] == package and not hasattr(current, "__wrapped__")
+            if len(_known) >= _MOST_KNOWN:
+                _known.clear()
+            _known[current] = own
+        if not own:
+            return True
+    return False
+
+
 class LeanTransport(httpx2.AsyncBaseTransport):
     """Sends requests over connections of its own; what it cannot do, ``beneath`` does."""
 
@@ -215,7 +241,7 @@ class LeanTransport(httpx2.AsyncBaseTransport):
         """Send a request and return its response, the body of which is still to be read."""
         extensions, url = request.extensions, request.url
         port = _PORTS.get(url.scheme)
-        if port is None or not _EXTENSIONS.issuperset(extensions) or not _on_asyncio():
+        if port is None or not _EXTENSIONS.issuperset(extensions) or not _on_asyncio() or _replaced():
             return await self._beneath.handle_async_request(request)
         timeouts = extensions.get("timeout") or {}
         host, port = url.raw_host.decode("ascii"), url.port or port

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import time
 from typing import Any
 
+import httpcore2
 import httpx2
 import pytest
 from lean_cases import answers, blackhole, held, made
@@ -73,3 +75,27 @@ async def test_an_address_that_never_answers_is_given_up_in_time() -> None:
 
             assert took < 0.5
             assert held(client) == []
+
+
+@pytest.mark.parametrize("cls", [httpx2.AsyncHTTPTransport, httpcore2.AsyncConnectionPool])
+async def test_what_was_put_in_the_place_of_the_librarys_transport_sees_every_request(
+    cls: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    original = cls.handle_async_request
+
+    async def watching(self: Any, request: Any) -> Any:
+        seen.append(str(request.url))
+        return await original(self, request)
+
+    with scripted(answers) as server:
+        async with made() as client:
+            await client.get(server.url)
+            before = len(seen)
+            monkeypatch.setattr(cls, "handle_async_request", functools.update_wrapper(watching, original))
+            await client.get(server.url)
+            during = len(seen)
+            monkeypatch.undo()
+            await client.get(server.url)
+
+    assert (before, during, len(seen)) == (0, 1, 1)

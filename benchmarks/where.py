@@ -1,0 +1,132 @@
+"""Say what the time of a call and of a stream goes to, layer by layer: ours, and the bare SDK's.  Judges nothing.
+
+    PYTHONPATH=benchmarks python benchmarks/where.py
+
+A profiler books each function's own time on the layer of its file, and a built-in function's on the layer that called
+it; the shares are laid on the CPU time that the same calls take without a profiler.  It makes small functions look
+dearer than they are, so the figures are to be compared with each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import cProfile
+import pstats
+import statistics
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import PurePath
+
+from bench.clients import Client, Ours, Sdk
+from bench.jobs import Job, Port
+from bench.lanes import Provider
+
+CASES: Mapping[str, tuple[Job, int]] = {
+    "a call": (Job(), 400),
+    "a stream of 200 chunks": (Job(stream=True), 30),
+}
+"""What is done, and how often in a round."""
+ROUNDS = 7
+LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("the request is read and copied", ("resources", "templates", "client", "choices", "core", "connections")),
+    (
+        "dispatch",
+        ("dispatch", "walk", "outlook", "hop_", "hops", "homes", "known", "modes", "param", "portable", "default"),
+    ),
+    (
+        "plan, breakers, budget, route",
+        ("plan", "domain", "breaker", "budget", "ceiling", "steps", "drive", "trail", "route"),
+    ),
+    (
+        "send and receive",
+        ("exchange", "answer", "bounds", "limits", "network", "endpoints", "sdk", "streams", "learned"),
+    ),
+    ("judge", ("formats", "relay", "classify", "report")),
+    ("build the SDK's objects", ("typed", "shapes", "unions", "delivery")),
+    ("our transport", ("lean", "wire", "resolve")),
+)
+"""Beginnings of the names of our modules, by layer; the first that fits counts."""
+VENDORS: Mapping[str, str] = {
+    "openai": "the SDK",
+    "httpx2": "httpx2",
+    "httpcore2": "httpcore2, h11, anyio",
+    "h11": "httpcore2, h11, anyio",
+    "anyio": "httpcore2, h11, anyio",
+    "pydantic": "build the SDK's objects",
+}
+SYSTEM = ("of '_socket.socket'", "of 'select.epoll'", "of 'select.kqueue'")
+WAITS = ("'poll'", "'control'")
+
+
+def layer(file: str) -> str:
+    """Return the layer that a file belongs to."""
+    parts = PurePath(file).parts
+    if "chatsheet_llm" in parts:
+        module = parts[len(parts) - parts[::-1].index("chatsheet_llm")]
+        return next((name for name, begins in LAYERS if module.startswith(begins)), "the rest of ours")
+    found = next((VENDORS[part] for part in parts if part in VENDORS), None)
+    return found or ("asyncio" if "asyncio" in parts else "Python's own modules")
+
+
+def booked(stats: pstats.Stats) -> Counter[str]:
+    """Return the seconds of each layer."""
+    made: Counter[str] = Counter()
+    for (file, _, name), (_, _, own, _, callers) in stats.stats.items():  # type: ignore[attr-defined]
+        if file != "~":
+            made[layer(file)] += own
+        elif any(word in name for word in SYSTEM):
+            # To wait is no work.
+            made["system calls"] += 0.0 if any(word in name for word in WAITS) else own
+        else:
+            for caller, times in callers.items():
+                made[layer(caller[0]) if caller[0] != "~" else "Python's own modules"] += times[2]
+    return made
+
+
+async def run(client: Client, job: Job, count: int) -> None:
+    for _ in range(count):
+        await (client.streamed(job) if job.stream else client.whole(job))
+
+
+def micros(client: Client, job: Job, count: int) -> float:
+    """Return the CPU microseconds of one call."""
+
+    async def timed() -> float:
+        await run(client, job, 5)
+        begun = time.process_time()
+        await run(client, job, count)
+        return (time.process_time() - begun) / count * 1e6
+
+    return asyncio.run(timed())
+
+
+def shares(client: Client, job: Job, count: int) -> Counter[str]:
+    """Return what share of its time each layer has."""
+
+    async def profiled() -> Counter[str]:
+        await run(client, job, 5)
+        with cProfile.Profile() as profile:
+            await run(client, job, count)
+        return booked(pstats.Stats(profile))
+
+    found = asyncio.run(profiled())
+    return Counter({name: seconds / found.total() for name, seconds in found.items()})
+
+
+def main() -> None:
+    with Provider({"ok": Port(), "second": Port(), "third": Port()}) as provider:
+        then = [provider.urls["second"], provider.urls["third"]]
+        for case, (job, count) in CASES.items():
+            clients = Ours(job, provider.urls["ok"], then), Sdk(job, provider.urls["ok"], ())
+            turns = [[micros(client, job, count) for client in clients] for _ in range(ROUNDS)]
+            ours, sdk = (statistics.median(times) for times in zip(*turns, strict=True))
+            mine, its = (shares(client, job, count) for client in clients)
+            print(f"\n| {case}: CPU, µs | ours | the bare SDK |\n| --- | ---: | ---: |")
+            for name in sorted({*mine, *its}, key=lambda each: -mine[each]):
+                print(f"| {name} | {mine[name] * ours:.0f} | {its[name] * sdk:.0f} |")
+            print(f"| **all of it** | **{ours:.0f}** | **{sdk:.0f}** |")
+
+
+if __name__ == "__main__":
+    main()
