@@ -231,7 +231,7 @@ def test_an_answer_of_another_length_is_no_measurement(lane: Lane) -> None:
 def test_decisions_are_measured_by_parts(lane: Lane) -> None:
     told = lane.ask("decisions", models=10, hops=3, count=10)
 
-    assert set(told) == {"dispatch", "plan", "classify"}
+    assert set(told) == {"dispatch", "plan", "judge", "a refusal"}
 
 
 def test_an_outage_is_measured_until_its_breaker_opens_and_after(lane: Lane) -> None:
