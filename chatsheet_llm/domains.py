@@ -1,4 +1,4 @@
-"""What a process has learned about its failure domains: a breaker and a budget each.  Does no I/O.
+"""Decide what an outcome says of a hop's failure domains, and whether a call may send there.  Does no I/O.
 
 A hop belongs to domains one within the other: the HTTP *proxy* before it, if there is one, its *origin* (the resource
 and its credential) and its *surface* (one API of one deployment there).  A fault of the origin condemns every hop of
@@ -8,49 +8,22 @@ it; a missing capability only the surface.
 from __future__ import annotations
 
 import random
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from chatsheet_llm.breaker import Breaker
-from chatsheet_llm.budget import CAPACITY, COST_THROTTLE, COST_TRANSIENT, REWARD, Bucket
-from chatsheet_llm.ceiling import Ceiling
+from chatsheet_llm.budget import COST_THROTTLE, COST_TRANSIENT, REWARD
+from chatsheet_llm.checkup import checkup
 from chatsheet_llm.classify import Failure
-from chatsheet_llm.faults import FAULTS, Reach
+from chatsheet_llm.guards import Guards
 from chatsheet_llm.health import DomainHealth
-from chatsheet_llm.state import Alone, Shared
+from chatsheet_llm.located import WITHIN, Located, domains_of, within
 
 LONGEST_HINT = 60.0
 """Seconds after which a domain is probed again, however long the server said to wait; documented hints reach a day."""
 LONGEST_OPEN = 360.0
 """Seconds for which another process may close a domain here: the longest quarantine, with its jitter."""
-DOUBT = 5.0
-"""Seconds for which a domain that let a call run into its timeout is passed over where another hop is open."""
-_UNHEARD = frozenset({"dns", "dns_busy", "refused", "connect", "connect_timeout", "read_timeout"})
-"""Faults behind which nothing was heard of the hop."""
-PROXY = "proxy "
-"""What the names of domains begin with that are HTTP proxies."""
-MOST = 2000
-"""Domains to remember; beyond, the closed ones are forgotten."""
-
-
-class Located(Protocol):
-    """Anything that has a place in the failure domains."""
-
-    @property
-    def proxy(self) -> str:
-        """The HTTP proxy before it, or nothing."""
-
-    @property
-    def origin(self) -> str:
-        """The resource and its credential."""
-
-    @property
-    def surface(self) -> str:
-        """One API of one deployment at that origin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +33,14 @@ class Entry:
     tickets: Mapping[str, int] = field(default_factory=dict)
 
 
-def domains_of(hop: Located) -> Iterator[tuple[Reach, str]]:
-    """Yield the domains of a hop, the widest first."""
-    if hop.proxy:
-        yield "proxy", f"{PROXY}{hop.proxy}"
-    yield "origin", hop.origin
-    yield "surface", hop.surface
-
-
 _FREE = Entry()
-_WITHIN: Mapping[Reach, tuple[Reach, ...]] = {
-    "proxy": ("origin", "surface"),
-    "origin": ("surface",),
-    "surface": (),
-    "none": (),
-}
 
 
-class Domains:
-    """Breakers and budgets by domain.  Thread-safe; ``clock`` is monotonic seconds, ``jitter`` gives -1 to 1.
+class Domains(Guards):
+    """What a process has learned about its failure domains.  Thread-safe.
 
-    ``shared`` is told what other processes should know, and asked before a probe.
+    ``clock`` is monotonic seconds, ``jitter`` gives -1 to 1.  ``shared`` is told what other processes should know, and
+    asked before a probe.
     """
 
     def __init__(
@@ -88,71 +48,11 @@ class Domains:
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = lambda: random.uniform(-1.0, 1.0),  # noqa: S311  spreads probes, guards nothing
     ) -> None:
-        self.clock, self._jitter = clock, jitter
-        self.shared: Shared = Alone()
-        self._breakers: dict[str, Breaker] = {}
-        self._placed: dict[tuple[str, str, str], tuple[tuple[str, Breaker], ...]] = {}
-        self._buckets: dict[str, Bucket] = {}
-        self._ceilings: dict[str, Ceiling] = {}
-        self._why: dict[str, Failure] = {}
-        self._named: dict[str, float] = {}
-        self._failed_at: dict[str, float] = {}
-        self._doubted: dict[str, float] = {}
-        self._lock = threading.Lock()
-
-    def breaker(self, key: str) -> Breaker:
-        """Return the domain's breaker, made when first asked for."""
-        found = self._breakers.get(key)
-        if found is None:
-            with self._lock:
-                self._make_room()
-                found = self._breakers.setdefault(key, Breaker(self.clock, self._jitter))
-            self.shared.met(key)
-        return found
-
-    def _domains(self, hop: Located) -> tuple[tuple[str, Breaker], ...]:
-        """Return the domains of a hop with their breakers, the widest first; found once for each surface."""
-        where = (hop.surface, hop.origin, hop.proxy)
-        found = self._placed.get(where)
-        if found is None:
-            found = tuple((key, self.breaker(key)) for _, key in domains_of(hop))
-            with self._lock:
-                if all(self._breakers.get(key) is breaker for key, breaker in found):
-                    self._placed[where] = found
-        return found
-
-    def _make_room(self) -> None:
-        """Forget closed domains once there are very many: model names may come from users."""
-        if len(self._breakers) >= MOST:
-            self._placed.clear()
-            for key in [key for key, breaker in self._breakers.items() if breaker.state == "closed"]:
-                del self._breakers[key]
-                self._buckets.pop(key, None)
-                self._excused(key)
-                if key in self._ceilings and not self._ceilings[key].sends:
-                    del self._ceilings[key]
-
-    def bucket(self, key: str) -> Bucket:
-        """Return the domain's retry budget, made when first asked for."""
-        found = self._buckets.get(key)
-        if found is None:
-            with self._lock:
-                found = self._buckets.setdefault(key, Bucket(self.clock))
-            self.shared.met(key)
-            self.shared.spent(key, 0.0)
-        return found
-
-    def ceiling(self, key: str) -> Ceiling:
-        """Return the count of the domain's sends that are under way, made when first asked for."""
-        found = self._ceilings.get(key)
-        if found is None:
-            with self._lock:
-                found = self._ceilings.setdefault(key, Ceiling())
-        return found
+        super().__init__(clock, jitter)
 
     def permits(self, hop: Located) -> bool:
         """Whether all domains of the hop are open for traffic now."""
-        for key, breaker in self._domains(hop):
+        for key, breaker in self.breakers(hop):
             if breaker.tripped and not (breaker.permits() and not self.shared.withheld(key)):
                 return False
         return True
@@ -163,16 +63,15 @@ class Domains:
         ``early`` lets a call that has no other hop left probe before the time is up, and before it is known whether
         another process probes.  Whoever enters hands the entry back with the outcome.
         """
-        found = self._domains(hop)
+        found = self.breakers(hop)
         for _, breaker in found:
             if breaker.tripped:
                 break
         else:
             # There is no probe to take; who asks a silent one finds out for the others.
-            if self._doubted:
+            if self.troubles.doubted:
                 for key, _ in found:
-                    if key in self._doubted:
-                        self._doubted[key] = self.clock() + DOUBT
+                    self.troubles.tried(key)
             return _FREE
         if not self._may_probe([key for key, _ in found], early):
             return None
@@ -212,21 +111,20 @@ class Domains:
 
     def named_at(self, hop: Located) -> float:
         """Monotonic time at which its server would take calls again, as far as it said; a probe may come before."""
-        return max(self._named.get(key, 0.0) for _, key in domains_of(hop))
+        return max(self.troubles.named.get(key, 0.0) for _, key in domains_of(hop))
 
     def failed_at(self, hop: Located) -> float:
         """Monotonic time at which the hop's domains were last found to fail."""
-        return max(self._failed_at.get(key, 0.0) for _, key in domains_of(hop))
+        return max(self.troubles.failed_at.get(key, 0.0) for _, key in domains_of(hop))
 
     def doubted(self, hop: Located) -> bool:
         """Whether the hop, closed or not, has just let a call run into its timeout, and no answer has come since.
 
         One timeout closes nothing, and costs time: who has another hop asks that, and one call in a while this one.
         """
-        if not self._doubted:
+        if not self.troubles.doubted:
             return False
-        now = self.clock()
-        return any(now < self._doubted.get(key, 0.0) for _, key in domains_of(hop))
+        return self.troubles.doubts([key for _, key in domains_of(hop)])
 
     def throttled(self, hop: Located) -> bool:
         """Whether the hop is closed only because its server wants no calls until a time: for that, a call may wait."""
@@ -250,8 +148,7 @@ class Domains:
 
     def why(self, hop: Located) -> Failure | None:
         """Return the last failure of the hop's domains: why it is closed."""
-        found = [self._why.get(key) for _, key in domains_of(hop)]
-        return next((why for why in reversed(found) if why is not None), None)
+        return self.troubles.last([key for _, key in domains_of(hop)])
 
     def pay(self, hop: Located, failure: Failure) -> bool:
         """Take the price of one more send after this failure; False where the budget is spent."""
@@ -263,8 +160,9 @@ class Domains:
 
     def succeeded(self, hop: Located, refund: Mapping[str, float] | None = None, entry: Entry | None = None) -> None:
         """Hear of an answer: the probe's closes; give back what re-sends had cost, by origin, or give the reward."""
-        for key, breaker in self._domains(hop):
-            if entry is None and not breaker.tripped and key not in self._why and key not in self._named:
+        troubles = self.troubles
+        for key, breaker in self.breakers(hop):
+            if entry is None and not breaker.tripped and key not in troubles.why and key not in troubles.named:
                 breaker.succeeded()
             else:
                 self._answered(key, breaker, entry)
@@ -288,20 +186,14 @@ class Domains:
         condemned = "origin" if row.condemns == "proxy" and not hop.proxy else row.condemns
         for reach, key in domains_of(hop):
             if reach == condemned and not failure.taught:
-                # Without what was said: another call would show it.
-                self._why[key] = replace(failure, message=None, body=None, headers={})
-                self._failed_at[key] = self.clock()
-                if failure.fault in _UNHEARD:
-                    self._doubted[key] = self.clock() + DOUBT
-                if hint is not None:
-                    self._named[key] = self.clock() + hint
+                self.troubles.found(key, failure, hint)
                 ticket = entry.tickets.get(key, 0) if entry is not None else 0
                 if self.breaker(key).failed(ticket, open_for=open_for, throttled=throttled):
                     self.shared.opened(key)
                     # What came late opens as well, and leaves the probe of another call its lease.
                     if not self.breaker(key).probing:
                         self.shared.probe_over(key)
-            elif condemned in _WITHIN[reach] and failure.status is not None:
+            elif condemned in WITHIN[reach] and failure.status is not None:
                 # It answered, only something within it is wrong.
                 self._answered(key, self.breaker(key), entry)
             else:
@@ -316,15 +208,8 @@ class Domains:
         if breaker.succeeded(entry.tickets.get(key, 0) if entry is not None else 0):
             self.shared.closed(key)
             self.shared.probe_over(key)
-        if (key in self._why or key in self._named) and not breaker.tripped:
-            self._excused(key)
-
-    def _excused(self, key: str) -> None:
-        """Forget why a domain was closed, and what its server said of it."""
-        self._why.pop(key, None)
-        self._named.pop(key, None)
-        self._failed_at.pop(key, None)
-        self._doubted.pop(key, None)
+        if (key in self.troubles.why or key in self.troubles.named) and not breaker.tripped:
+            self.troubles.over(key)
 
     def _left(self, key: str, entry: Entry | None) -> None:
         if entry is not None and self.breaker(key).leave(entry.tickets.get(key, 0)):
@@ -333,15 +218,11 @@ class Domains:
     def reopen(self, origin: str, deployment: str | None = None) -> None:
         """Close the breakers of an origin's surfaces, or of those of one deployment: what was heard of them is void."""
         with self._lock:
-            keys = [
-                key
-                for key in self._breakers
-                if key.startswith(f"{origin} ") and (deployment is None or key.endswith(f" {deployment}"))
-            ]
+            keys = [key for key in self._breakers if within(key, origin, deployment)]
         for key in keys:
             tripped = self.breaker(key).tripped
             self.breaker(key).closed_elsewhere()
-            self._excused(key)
+            self.troubles.over(key)
             if tripped:
                 self.shared.closed(key)
 
@@ -349,59 +230,21 @@ class Domains:
         """Hear that another process closed a domain to traffic, until that time of the clock."""
         until = min(until, self.clock() + LONGEST_OPEN)
         self.breaker(key).opened_elsewhere(until, throttled=throttled, open_for=open_for)
-        self._why[key] = Failure(fault if fault in FAULTS else "server_error", "rejected")
+        self.troubles.told(key, fault)
 
     def closed_elsewhere(self, key: str) -> None:
         """Hear that a probe of another process was answered."""
         self.breaker(key).closed_elsewhere()
-        self._excused(key)
+        self.troubles.over(key)
 
     def fault(self, key: str) -> str | None:
         """Return the name of the domain's last fault, or None."""
-        why = self._why.get(key)
+        why = self.troubles.why.get(key)
         return None if why is None else why.fault
-
-    def tripped(self) -> tuple[str, ...]:
-        """Return the domains that are not closed now."""
-        with self._lock:
-            return tuple(key for key, breaker in self._breakers.items() if breaker.tripped)
-
-    def spent(self) -> tuple[str, ...]:
-        """Return the domains whose retry budget is not full."""
-        with self._lock:
-            buckets = tuple(self._buckets.items())
-        return tuple(key for key, bucket in buckets if not bucket.full)
-
-    def snapshot(self) -> dict[str, str]:
-        """Return the state of every domain that was ever asked about, by name."""
-        with self._lock:
-            return {key: breaker.state for key, breaker in sorted(self._breakers.items())}
 
     def health(self, names: Mapping[str, str]) -> tuple[DomainHealth, ...]:
         """Return the state of every domain for people; ``names`` gives the endpoint's name by origin."""
-        return tuple(self._told(names))
-
-    def _told(self, names: Mapping[str, str]) -> Iterator[DomainHealth]:
-        now, utc = self.clock(), datetime.now(timezone.utc)
-        for key in self.snapshot():
-            breaker = self.breaker(key)
-            origin, _, rest = key.partition(" ") if not key.startswith(PROXY) else (key, "", "")
-            mode, _, deployment = rest.partition(" ")
-            state, until, why = breaker.state, breaker.opened_until, self._why.get(key)
-            bucket, ceiling = self._buckets.get(key), self._ceilings.get(key)
-            yield DomainHealth(
-                # Not the origin itself: it ends with a digest of the credential.
-                endpoint=names.get(origin) or origin.partition("#")[0],
-                mode=mode or None,
-                deployment=None if deployment in ("", "*") else deployment,
-                state=state,
-                why=why.row.sentence if why is not None and state != "closed" else None,
-                retry_at=utc + timedelta(seconds=until - now) if state == "open" else None,
-                throttled=breaker.throttled,
-                tokens=None if rest else bucket.left() if bucket is not None else CAPACITY,
-                sends=None if rest else ceiling.sends if ceiling is not None else 0,
-                resends=None if rest else ceiling.resends if ceiling is not None else 0,
-            )
+        return tuple(checkup(self, names))
 
 
 def price(failure: Failure) -> float:

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from typing import Literal, Protocol, TypeVar
 
 from chatsheet_llm.budget import CAPACITY
-from chatsheet_llm.domains import MOST, Domains
+from chatsheet_llm.domains import Domains
+from chatsheet_llm.guards import MOST
 from chatsheet_llm.learned import Fact, Learned, When
 from chatsheet_llm.leases import LEASE, Leases
 from chatsheet_llm.route import Mode

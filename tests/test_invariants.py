@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from interleaved import Break, Cancel, Go, Move, Pass, Place, Planner, Script, Start, from_json, play
 from tenacity import stop_never
 
-from chatsheet_llm import plan as planned
+from chatsheet_llm import aftermath
+from chatsheet_llm.account import Account
 from chatsheet_llm.breaker import Breaker
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.faults import FAULTS, RESENDS
 from chatsheet_llm.hops import Hop
-from chatsheet_llm.plan import _Plan, plan
+from chatsheet_llm.plan import plan
 from chatsheet_llm.route import SendState
 from chatsheet_llm.steps import Failed, Send, Wait
 
@@ -217,14 +218,14 @@ PLANNERS: Mapping[str, tuple[str, Planner]] = {
     "sends that are counted wrong": ("I12", _miscounted),
 }
 PATCHES: Mapping[str, tuple[str, Any, str, Any]] = {
-    "waits that do not fit": ("I3", _Plan, "_fits", lambda *_: True),
-    "re-sends for nothing": ("I4", _Plan, "_pays", lambda *_: True),
-    "re-sends without end": ("I4 doubtful", planned, "RESENDS", dict.fromkeys(RESENDS)),
+    "waits that do not fit": ("I3", Account, "fits", lambda *_: True),
+    "re-sends for nothing": ("I4", Account, "pays", lambda *_: True),
+    "re-sends without end": ("I4 doubtful", aftermath, "RESENDS", dict.fromkeys(RESENDS)),
     "closed domains that let every call in": ("I5", Breaker, "enter", lambda *_, **__: True),
     "probes before a time that was named": ("I5 named", Domains, "waits", lambda *_: False),
     "many probes": ("I6", Breaker, "_probe_free", lambda *_: True),
     "a probe that is kept": ("I6", Domains, "abandoned", lambda *_: None),
-    "hops that a fault has condemned": ("I11", _Plan, "_leave", lambda *_: None),
+    "hops that a fault has condemned": ("I11", Account, "leave", lambda *_: None),
 }
 
 

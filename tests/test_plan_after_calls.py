@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from planning import OK, POLICY, Came, Clock, chain, failure, faults_of, fresh, hop, replay
 
-from chatsheet_llm.domains import DOUBT, Domains
+from chatsheet_llm.domains import Domains
 from chatsheet_llm.faults import FAULTS
-from chatsheet_llm.plan import PATIENCE, plan
+from chatsheet_llm.openings import PATIENCE
+from chatsheet_llm.plan import plan
 from chatsheet_llm.steps import Send, Wait
+from chatsheet_llm.troubles import DOUBT
 
 THREE = ("litellm/chat", "azure/responses", "azure/chat")
 

@@ -6,8 +6,8 @@ import pytest
 from planning import OK, Came, Clock, chain, failure, fresh, hop, replay
 from tenacity import wait_fixed
 
+from chatsheet_llm.account import LONGEST_WAIT
 from chatsheet_llm.domains import Domains
-from chatsheet_llm.plan import LONGEST_WAIT
 from chatsheet_llm.steps import Policy
 
 # --- throttling

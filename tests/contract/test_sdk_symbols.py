@@ -1,4 +1,4 @@
-"""Every private symbol of the SDKs and their HTTP library that `sdk.py` touches still is what we take it for."""
+"""Every private symbol of the SDKs and their HTTP library that `sdk/` touches still is what we take it for."""
 
 from __future__ import annotations
 
@@ -33,8 +33,11 @@ from chatsheet_llm import ChatClient, Route, sdk
 from chatsheet_llm.endpoint_settings import EndpointSettings
 from chatsheet_llm.endpoints import build
 from chatsheet_llm.sandbox import Sandbox
+from chatsheet_llm.sdk import requests, routes
 
 PACKAGE = Path(chatsheet_llm.__file__).parent
+TOUCHING = sorted((PACKAGE / "sdk").rglob("*.py"))
+"""The files that may touch private symbols."""
 VENDORS = ("openai", "anthropic", "httpx2", "httpcore2", "pydantic")
 ROUTE = Route(seconds=1.5)
 HELLO: dict[str, Any] = {"model": "gpt-5", "messages": [{"role": "user", "content": "Hello"}]}
@@ -80,16 +83,16 @@ def private_attributes(file: Path) -> set[str]:
     return {name for name in found if name.startswith("_") and not hasattr(type, name)}
 
 
-def test_every_private_symbol_in_sdk_py_has_its_contract_test() -> None:
-    file = PACKAGE / "sdk.py"
+def test_every_private_symbol_that_is_touched_has_its_contract_test() -> None:
+    touched = set().union(*(private_imports(file) | private_attributes(file) for file in TOUCHING))
 
-    assert private_imports(file) | private_attributes(file) == set(contracts)
+    assert touched == set(contracts)
 
 
 def test_no_other_module_imports_a_private_name() -> None:
-    others = {file.name: private_imports(file) for file in PACKAGE.rglob("*.py") if file.name != "sdk.py"}
+    others = {file: private_imports(file) for file in PACKAGE.rglob("*.py") if file not in TOUCHING}
 
-    assert {name: found for name, found in others.items() if found} == {}
+    assert {str(file): found for file, found in others.items() if found} == {}
 
 
 # --- a request ------------------------------------------------------------------------------------------------------
@@ -270,7 +273,7 @@ def test_an_object_carries_the_server_s_id_of_its_request() -> None:
 def test_what_was_not_given_and_what_shall_be_left_out_are_the_sdk_s_own_types(listener: Listener) -> None:
     told = asked(listener.chat.completions.create, **HELLO, extra_headers={"Authorization": openai.omit})
 
-    assert vars(sdk)["NotGiven"] is openai.NotGiven
+    assert {vars(module)["NotGiven"] for module in (requests, routes)} == {openai.NotGiven}
     assert isinstance(openai.omit, sdk.Omit)
     assert isinstance(sdk.headers_of(told.options)["Authorization"], sdk.Omit)
     assert isinstance(told.options.timeout, openai.NotGiven)

@@ -15,8 +15,9 @@ from vectors.schema import ANSWERED, KINDS, Attempt, Case, Given
 
 from chatsheet_llm import Settings, client, errors, route_of
 from chatsheet_llm.classify import Failure
-from chatsheet_llm.domains import Domains, domains_of
+from chatsheet_llm.domains import Domains
 from chatsheet_llm.hops import Hop
+from chatsheet_llm.located import domains_of
 from chatsheet_llm.plan import plan
 from chatsheet_llm.steps import Failed, Send, Wait
 

@@ -1,0 +1,173 @@
+"""Decide which hop may be sent to now, and for which one a call waits.  Sends nothing and judges no failure."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+
+from chatsheet_llm.account import Account
+from chatsheet_llm.classify import Failure
+from chatsheet_llm.domains import Domains, Entry
+from chatsheet_llm.hops import Hop, OnDemand
+from chatsheet_llm.steps import GaveUp, Wait, worst
+
+PATIENCE = 2.0
+"""Seconds to wait for another call's probe, where no other hop is left."""
+POLL = 0.1
+"""Seconds between looks at a domain whose single probe is another call's."""
+
+
+@dataclass(slots=True)
+class Openings:
+    """The hops of one call, as they are open to it; the rights to send that it holds, until their outcome is told."""
+
+    hops: Sequence[Hop]
+    domains: Domains
+    account: Account
+    entries: dict[str, Entry] = field(default_factory=dict)
+
+    def first_of(self, hops: Sequence[Hop]) -> Hop | None:
+        """Return the first hop that may be sent to now, its probe taken; a doubted one only where there is no other.
+
+        Only where every hop is closed, a broken one is probed before its time: see :meth:`_early`.
+        """
+        doubted: list[Hop] = []
+        for hop in hops:
+            if self.domains.permits(hop):
+                if self.domains.doubted(hop):
+                    doubted.append(hop)
+                elif self.enter(hop):
+                    return hop
+        for hop in doubted:
+            if self.enter(hop):
+                return hop
+        return self._early(hops)
+
+    def instead(self, hop: Hop) -> Hop:
+        """Choose another hop than one to which too many calls are sending again, or give up."""
+        self.account.surfaces |= {hop.surface}
+        self.account.origins |= {hop.origin}
+        found = self.first_of(self.left())
+        if found is None:
+            raise self.gave_up()
+        return found
+
+    def waited_for(self) -> Generator[Wait, None, Hop]:
+        """Wait for a time that a server named, or for another call's probe."""
+        return (yield from self.wait_for([hop for hop in self.hops if self.opens(hop)]))
+
+    def wait_for(self, hops: Sequence[Hop]) -> Generator[Wait, None, Hop]:
+        """Wait for the first of these hops to open; for another call's probe, a moment only."""
+        account = self.account
+        patience = account.clock() + PATIENCE
+        while True:
+            for hop in hops:
+                if self.enter(hop):
+                    account.resend = account.on_hop.get(hop.name, 0) > 0
+                    return hop
+            fresh = self.left()
+            found = self.first_of(fresh)
+            if found is not None:
+                account.resend = False
+                return found
+            hops = [hop for hop in hops if self.domains.throttled(hop) or self._probed_until(hop, patience)]
+            # Where only the probes of other calls have kept this one from probing, they are over soon.
+            probed = not account.probed and account.clock() < patience and not all(map(self._waits, fresh))
+            if not hops and not probed:
+                break
+            reopens = POLL if probed else min(self.domains.reopens_at(hop) for hop in hops) - account.clock()
+            pause = max(reopens, POLL)
+            if not account.fits(pause):
+                break
+            yield from account.sleep(pause, "rate limited")
+        raise self.gave_up()
+
+    def opens(self, hop: Hop) -> bool:
+        """Whether a closed hop may open soon: at a time that its server named, or when another call's probe is over."""
+        return self.domains.throttled(hop) or self.domains.probing(hop)
+
+    def may_answer(self, hop: Hop) -> bool:
+        """Whether a hop is open, or may be well again and is to be probed where nothing else is left."""
+        if self.domains.permits(hop):
+            return True
+        why = self.domains.why(hop)
+        wired_wrong = why is not None and why.row.kind == "config"
+        return not (wired_wrong or self.account.probed or self._waits(hop))
+
+    def left(self, beside: str | None = None) -> Sequence[Hop]:
+        """Return the hops that may still be asked, found as they are looked at; none of the origin ``beside``."""
+        found: list[Hop] = []
+        rest = iter(self.hops)
+
+        def more() -> bool:
+            hop = next(rest, None)
+            if hop is not None and hop.origin != beside and self.account.fresh(hop):
+                found.append(hop)
+            return hop is not None
+
+        return OnDemand(found, more)
+
+    def gave_up(self) -> GaveUp:
+        """Return the end of the call, with why the hops that were not tried are closed."""
+        account, now = self.account, self.account.clock()
+        tried = {name for name in account.on_hop if account.on_hop[name]}
+        closed = [
+            (hop, why, max(0.0, self.domains.reopens_at(hop) - now, self.domains.named_at(hop) - now))
+            for hop in self.hops
+            if hop.name not in tried and not self.domains.permits(hop) and (why := self.domains.why(hop)) is not None
+        ]
+        failures = account.failures or [why for _, why, _ in closed]
+        if account.clock() >= account.deadline_at or not failures:
+            ended = Failure("deadline", "ambiguous" if account.ambiguous else "not_sent")
+            return GaveUp(ended, closed, account.unmade)
+        return GaveUp(worst(failures), closed, account.unmade)
+
+    def enter(self, hop: Hop, *, early: bool = False) -> bool:
+        """Claim the right to send to the hop, and keep what has to be handed back with the outcome."""
+        entry = self.domains.enter(hop, early=early)
+        if entry is not None and entry.tickets:
+            self.entries[hop.surface] = entry
+        return entry is not None
+
+    def answered(self, hop: Hop) -> None:
+        """Hear that a hop gave the answer."""
+        self.domains.succeeded(hop, self.account.paid, self.entries.pop(hop.surface, None))
+
+    def failed(self, hop: Hop, failure: Failure) -> None:
+        """Hear that a hop failed."""
+        self.domains.failed(hop, failure, self.entries.pop(hop.surface, None))
+
+    def abandoned(self, *hops: Hop | None) -> None:
+        """Hear that nobody waits any more for what these hops were asked."""
+        for hop in hops:
+            if hop is not None:
+                self.domains.abandoned(hop, self.entries.pop(hop.surface, None))
+
+    def _early(self, hops: Sequence[Hop]) -> Hop | None:
+        """Return a closed hop that may be probed before its time, its probe taken: an answer may be had.
+
+        Once in a call, and again, at the price of two re-sends, where the last that was asked is wired wrong: such a
+        hop says so at once and does no work.  One whose server named a time is not, nor one whose limit will be looked
+        at again before the deadline.  The one that has failed longest ago comes first, so that calls do not all ask
+        the same.
+        """
+        account = self.account
+        last = account.failures[-1] if account.probed and account.failures else None
+        if account.probed and (last is None or last.row.kind != "config"):
+            return None
+        for hop in sorted(hops, key=self.domains.failed_at):
+            if not self._waits(hop) and self.enter(hop, early=True):
+                if last is not None and not (account.pays(hop, last) and account.pays(hop, last)):
+                    self.abandoned(hop)
+                    return None
+                account.probed = True
+                return hop
+        return None
+
+    def _waits(self, hop: Hop) -> bool:
+        """Whether a closed hop is not to be probed early: its server named a time, or its limit is over soon enough."""
+        soon = self.domains.reopens_at(hop) < self.account.deadline_at
+        return self.domains.waits(hop) or (self.domains.throttled(hop) and soon)
+
+    def _probed_until(self, hop: Hop, patience: float) -> bool:
+        return self.account.clock() < patience and self.domains.probing(hop)

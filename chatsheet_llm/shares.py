@@ -1,0 +1,69 @@
+"""Decide how long a hop may take, and from when another may be asked beside it.  Sends nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from chatsheet_llm.hops import Hop, Hops
+from chatsheet_llm.openings import Openings
+from chatsheet_llm.steps import Send
+
+IMPATIENT = 1.0
+"""Seconds; an attempt that a caller gave less than this, and less than its share, blames nobody when it runs out."""
+
+
+class Shares:
+    """The time of one call, as its sends get it.
+
+    ``attempt`` is the most seconds that the caller gives to one, ``hedge`` says when another hop may be asked beside.
+    """
+
+    __slots__ = ("_attempt", "_hedge", "_openings")
+
+    def __init__(self, openings: Openings, attempt: float, hedge: Callable[[Hop], float | None] | None) -> None:
+        self._openings, self._attempt, self._hedge = openings, attempt, hedge
+
+    def send(self, hop: Hop, left: float, slow: Hop | None = None) -> Send:
+        """Return the next send.  While another origin could still answer, a hop gets half of the time that is left.
+
+        One beside a ``slow`` hop does not share with that.
+        """
+        account = self._openings.account
+        account.sends += 1
+        account.count(hop, 1)
+        others = self._contested(hop, slow) or (bool(account.limited) and self._limited(hop))
+        share = left / 2 if others else left
+        # A caller who says how long an attempt may take gets that, also where it leaves no time for another hop.
+        seconds = min(self._attempt, left) if math.isfinite(self._attempt) else share
+        hedge = None if self._hedge is None or account.hedged else self._hedge(hop)
+        return Send(
+            hop,
+            account.sends,
+            seconds,
+            patient=seconds >= min(share, IMPATIENT),
+            hedge=hedge if hedge is not None and hedge < seconds else None,
+            left=left,
+            contested=others,
+        )
+
+    def _contested(self, hop: Hop, slow: Hop | None) -> bool:
+        """Whether the hop of another origin could still answer."""
+        hops, origins = self._openings.hops, self._openings.account.origins
+        # Where it lies is enough to tell: a hop that is not made yet is not made for this.
+        for other in hops.ahead() if isinstance(hops, Hops) else hops:
+            origin = other.origin
+            if origin == hop.origin or (slow is not None and origin == slow.origin) or origin in origins:
+                continue
+            if self._openings.may_answer(other):
+                return True
+        return False
+
+    def _limited(self, hop: Hop) -> bool:
+        """Whether another hop has refused because of a limit that is over before the deadline."""
+        account = self._openings.account
+        return any(
+            self._openings.domains.reopens_at(other) < account.deadline_at
+            for other in account.limited_again()
+            if other is not hop
+        )
