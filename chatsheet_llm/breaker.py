@@ -6,12 +6,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 State = Literal["closed", "open", "half_open"]
 
 WINDOW = 30.0
 """Seconds over which the failure ratio is taken."""
+MOMENT = 0.1
+"""Seconds within which calls are counted as one moment's."""
 MIN_CALLS = 5
 RATIO = 0.5
 CONSECUTIVE = 5
@@ -52,9 +54,10 @@ class Breaker:
     _open_for: float = FIRST_OPEN
     _throttle_for: float = FIRST_THROTTLE
     _row: int = 0
-    _calls: deque[float] = field(default_factory=deque)
-    """When the calls of the window were over."""
-    _failures: deque[float] = field(default_factory=deque)
+    _moments: deque[list[Any]] = field(default_factory=deque)
+    """When each began, and how many calls and failures there were in it."""
+    _calls: int = 0
+    _failures: int = 0
     """Those of them that failed."""
     _probe_since: float | None = None
     _ticket: int = 0
@@ -131,7 +134,7 @@ class Breaker:
             probed = self._probed(ticket)
             self._row += 1
             self._count(failed=True)
-            ratio = len(self._calls) >= MIN_CALLS and len(self._failures) >= RATIO * len(self._calls)
+            ratio = self._calls >= MIN_CALLS and self._failures >= RATIO * self._calls
             if open_for is not None:
                 # Never before a time that was named.
                 until = self._open(open_for * (1 + NAMED_JITTER * abs(self.jitter())), throttled=throttled)
@@ -169,8 +172,8 @@ class Breaker:
         self.tripped, self.throttled = False, False
         self._open_for, self._throttle_for = FIRST_OPEN, FIRST_THROTTLE
         self.opened_until, self.limited_until, self._probe_since = 0.0, 0.0, None
-        self._calls.clear()
-        self._failures.clear()
+        self._moments.clear()
+        self._calls = self._failures = 0
 
     def _open(self, seconds: float, *, throttled: bool = False) -> float:
         until = self.clock() + seconds
@@ -193,11 +196,15 @@ class Breaker:
         return self._probe_since is None or self.clock() - self._probe_since > PROBE_EXPIRES
 
     def _count(self, *, failed: bool) -> None:
-        now = self.clock()
-        self._calls.append(now)
-        if failed:
-            self._failures.append(now)
-        while now - self._calls[0] > WINDOW:
-            self._calls.popleft()
-        while self._failures and now - self._failures[0] > WINDOW:
-            self._failures.popleft()
+        now, moments = self.clock(), self._moments
+        # Those of one moment together: thousands of calls a second take no more room than a few.
+        if not moments or now - moments[-1][0] >= MOMENT:
+            moments.append([now, 0, 0])
+        moments[-1][1] += 1
+        moments[-1][2] += failed
+        self._calls += 1
+        self._failures += failed
+        while now - moments[0][0] > WINDOW:
+            _, calls, failures = moments.popleft()
+            self._calls -= calls
+            self._failures -= failures

@@ -17,7 +17,6 @@ from chatsheet_llm.answer import Answer
 from chatsheet_llm.asking import call_of, exchange_of, hops_of
 from chatsheet_llm.connections import running_loop
 from chatsheet_llm.construction import Construction, Http
-from chatsheet_llm.credentials import secrets_of_url as _secrets_of_url  # noqa: F401  its tests take it from here
 from chatsheet_llm.errors import LocalResourceError
 from chatsheet_llm.inspection import Inspection
 from chatsheet_llm.latency import latency_key

@@ -60,6 +60,15 @@ def must_stream(response: httpx2.Response) -> None:
         raise HopFault(_protocol("html", response))
 
 
+def _holds_state(completion: Mapping[str, object]) -> bool:
+    """Whether a completion holds what only its maker can read; its id means nothing unless it is stored."""
+    choices = completion.get("choices")
+    messages = (
+        [choice.get("message") for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+    )
+    return any(isinstance(each, dict) and (each.get("thinking_blocks") or each.get("audio")) for each in messages)
+
+
 def _judged(terms: Terms, step: Send, response: httpx2.Response, body: Mapping[str, object]) -> Mapping[str, object]:
     """Return a whole reply in the caller's format.  Raises HopFault for one that is no answer."""
     mode, caller = step.hop.mode or "chat", terms.call.format or "chat"
@@ -70,7 +79,8 @@ def _judged(terms: Terms, step: Send, response: httpx2.Response, body: Mapping[s
     fault = fault_in(mode, body, background=background)
     if fault is not None:
         raise HopFault(_protocol(fault, response))
-    terms.origins.remember(tokens(mode, body), step.hop.origin)
+    if mode != "chat" or (terms.call.body or {}).get("store") or _holds_state(body):
+        terms.origins.remember(tokens(mode, body), step.hop.origin)
     if mode == caller:
         return body
     try:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from chatsheet_llm.client import _secrets_of_url
+from chatsheet_llm.credentials import secrets_of_url
 from chatsheet_llm.redact import Private, redact
 
 PROMPT = 'Write a letter to "Ada Lovelace" about the engine,\nand mention the price of 4711 pounds at the end of it.'
@@ -124,7 +124,7 @@ def test_an_error_that_quotes_nothing_and_is_long_is_cut() -> None:
     ],
 )
 def test_the_password_of_a_proxy_is_known_as_it_travels(url: str, found: list[str]) -> None:
-    assert sorted(_secrets_of_url(url)) == found
+    assert sorted(secrets_of_url(url)) == found
 
 
 def test_a_short_secret_is_left_alone_since_it_may_be_any_word() -> None:

@@ -1,7 +1,5 @@
 """An answer as the SDK's resources expect it from `request()`.  Judges nothing of it."""
 
-# ruff: noqa: SLF001
-
 from __future__ import annotations
 
 import datetime as dt

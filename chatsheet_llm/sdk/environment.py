@@ -1,7 +1,5 @@
 """Take back what an SDK's client read from the environment by itself.  Reads none of it."""
 
-# ruff: noqa: SLF001
-
 from __future__ import annotations
 
 from collections.abc import Mapping

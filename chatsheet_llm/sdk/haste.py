@@ -1,7 +1,5 @@
 """Keep what an SDK client makes anew of each request and what is the same in nearly all.  Changes no request."""
 
-# ruff: noqa: SLF001
-
 from __future__ import annotations
 
 from typing import Any, cast

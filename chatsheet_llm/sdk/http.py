@@ -1,7 +1,5 @@
 """The HTTP library: the pools, transports and backends of a client, and its choice of a proxy.  Opens nothing."""
 
-# ruff: noqa: SLF001
-
 from __future__ import annotations
 
 from collections.abc import Iterator

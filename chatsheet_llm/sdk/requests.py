@@ -1,7 +1,5 @@
 """A request as the SDK's resources hand it over, and as a hop's SDK takes it.  Sends nothing."""
 
-# ruff: noqa: SLF001
-
 from __future__ import annotations
 
 import contextlib
