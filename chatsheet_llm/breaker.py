@@ -12,7 +12,7 @@ State = Literal["closed", "open", "half_open"]
 
 WINDOW = 30.0
 """Seconds over which the failure ratio is taken."""
-MOMENT = 0.1
+MOMENT = 1.0
 """Seconds within which calls are counted as one moment's."""
 MIN_CALLS = 5
 RATIO = 0.5

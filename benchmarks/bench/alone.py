@@ -154,22 +154,23 @@ def memory(track: Track, effort: Effort) -> list[Figure]:
     """Whether resident memory rises with the number of calls, and what Python keeps for a call that is over."""
     made = []
     asked = (
-        ("calls", replace(CHAT, port="numbered"), effort.calls, 20),
-        ("streams", replace(CHAT_STREAM, port="numbered"), effort.streams, 10),
+        ("calls", replace(CHAT, port="numbered"), effort.calls, 20, 1),
+        ("streams", replace(CHAT_STREAM, port="numbered"), effort.streams, 10, 4),
     )
-    for what, job, total, steps in asked:
+    for what, job, total, steps, before in asked:
         # A process of its own: what others left behind is no slope of this one.
         lane = Lane("ours", track.provider)
         try:
             each = replace(job, count=total // steps)
-            resident = [float(lane.run(each)["resident"]) for _ in range(steps)]
+            resident = [float(lane.run(each)["resident"]) for _ in range((before + 1) * steps)]
         finally:
             lane.close()
-        # The first quarter fills caches.
-        rising = slope(resident[steps // 4 :]) / each.count
-        detail = f"{resident[0] / 2**20:.0f} to {resident[-1] / 2**20:.0f} MiB"
+        # Those before fill what is kept up to a bound, and the allocator's arenas.
+        rising = slope(resident[before * steps :]) / each.count
+        detail = f"{resident[0] / 2**20:.1f}, {resident[before * steps] / 2**20:.1f}, {resident[-1] / 2**20:.1f} MiB"
         bar = most(16 if what == "calls" else 64)
-        made.append(Figure(f"{total:,} {what}", "slope, bytes each", (rising,), bar, detail, judged=effort.whole))
+        case = f"{total:,} {what}, after {before * total:,}"
+        made.append(Figure(case, "slope, bytes each", (rising,), bar, detail, judged=effort.whole))
     lane = Lane("ours", track.provider)
     try:
         for name, job in _KEPT.items():

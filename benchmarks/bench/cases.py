@@ -31,7 +31,7 @@ class Effort:
     """Whether it is the whole benchmark: every case, and long enough for slopes to be judged."""
 
 
-FULL = Effort(rounds=9, few=5, share=0.3, chunks=100, calls=20_000, streams=2_000, gaps=4)
+FULL = Effort(rounds=7, few=3, share=0.2, chunks=100, calls=20_000, streams=2_000, gaps=4)
 QUICK = Effort(rounds=3, few=2, share=0.15, chunks=50, calls=200, streams=20, gaps=2, whole=False)
 LEFT_OUT = ("pydantic-ai", "langchain")
 """Peers that have no bar; a quick run does without."""
