@@ -104,7 +104,8 @@ def test_an_outage_is_one_warning_without_the_error_s_text_and_its_end_one_line(
         asked = len(memory.asked)
         assert soon(lambda asked=asked: len(memory.asked) > asked + 20)
         memory.down = False
-        assert soon(lambda: threads.joined)
+        # It is joined a moment before it says so.
+        assert soon(lambda: threads.joined and caplog.records[-1].levelname == "INFO")
         told.append([(record.levelname, record.getMessage()) for record in caplog.records])
 
     assert [[level for level, _ in outage] for outage in told] == [["WARNING", "INFO"]] * 2
