@@ -224,7 +224,7 @@ class AsyncChatClient(_Facade[httpx2.AsyncClient], openai.AsyncOpenAI):
             if restarts is not None:
                 from chatsheet_llm.recovery import AsyncRestarts
 
-                answer.body = AsyncRestarts(answer.body, restarts, resume)
+                answer.body = AsyncRestarts(answer.stream, restarts, resume)
         except GaveUp as gave_up:
             error = run.ended(gave_up)
             del options

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import httpx2
 import openai
@@ -18,13 +18,12 @@ from chatsheet_llm.answer import JSON, Answer
 from chatsheet_llm.formats.sse import DONE, Event
 from chatsheet_llm.streams import AsyncBody, SyncBody
 
-_T = TypeVar("_T")
 _Build = Callable[[bytes], Any]
 
 
 def given(
     client: openai.OpenAI,
-    cast_to: type[_T],
+    cast_to: type[Any],
     options: sdk.FinalRequestOptions,
     answer: Answer,
     *,
@@ -32,17 +31,15 @@ def given(
     stream_cls: type[Any] | None,
 ) -> Any:
     """Return what the caller of a synchronous client asked for."""
-    build = _builder(stream_cls) if stream and answer.marker is None else None
-    if build is not None and isinstance(answer.body, SyncBody):
-        return TypedStream(answer, build, client, options)
-    if stream or not _plain(cast_to, answer):
-        return sdk.finish(client, cast_to, options, answer.response, stream=stream, stream_cls=stream_cls)
-    return _object(cast_to, options, answer)
+    made = _made(TypedStream, client, cast_to, options, answer, stream_cls if stream else None)
+    if made is not None:
+        return made
+    return sdk.finish(client, cast_to, options, answer.response, stream=stream, stream_cls=stream_cls)
 
 
 async def agiven(
     client: openai.AsyncOpenAI,
-    cast_to: type[_T],
+    cast_to: type[Any],
     options: sdk.FinalRequestOptions,
     answer: Answer,
     *,
@@ -50,33 +47,35 @@ async def agiven(
     stream_cls: type[Any] | None,
 ) -> Any:
     """Return what the caller of an asynchronous client asked for."""
-    build = _builder(stream_cls) if stream and answer.marker is None else None
-    if build is not None and isinstance(answer.body, AsyncBody):
-        return AsyncTypedStream(answer, build, client, options)
-    if stream or not _plain(cast_to, answer):
-        return await sdk.finish(client, cast_to, options, answer.response, stream=stream, stream_cls=stream_cls)
-    return _object(cast_to, options, answer)
+    made = _made(AsyncTypedStream, client, cast_to, options, answer, stream_cls if stream else None)
+    if made is not None:
+        return made
+    return await sdk.finish(client, cast_to, options, answer.response, stream=stream, stream_cls=stream_cls)
 
 
-def _plain(cast_to: object, answer: Answer) -> bool:
-    """Whether a whole answer is to become one of the SDK's own objects, and nothing else is wanted."""
-    wanted = isinstance(cast_to, type) and issubclass(cast_to, openai.BaseModel)
-    return wanted and answer.marker is None and answer.kind == JSON and isinstance(answer.body, bytes)
+def _made(
+    streams: type[_Typed], client: object, cast_to: type[Any], options: sdk.FinalRequestOptions, answer: Answer,
+    stream_cls: type[Any] | None,
+) -> Any:  # fmt: skip
+    """Return the stream or the object that is wanted; None for what only the SDK knows how to make."""
+    if answer.marker is not None:
+        return None
+    if answer.events is not None:
+        build = _builders().get(stream_cls)
+        return None if build is None else streams(answer, build, client, cast_to, options)
+    plain = isinstance(cast_to, type) and issubclass(cast_to, openai.BaseModel) and answer.kind == JSON
+    return _object(cast_to, options, answer) if plain and isinstance(answer.body, bytes) else None
 
 
-def _object(cast_to: Any, options: sdk.FinalRequestOptions, answer: Answer) -> Any:
+def _object(cast_to: type[openai.BaseModel], options: sdk.FinalRequestOptions, answer: Answer) -> Any:
     made = cast("Any", options.post_parser)(typed.whole(cast_to, cast("bytes", answer.body)))
     sdk.identify(made, answer.request_id)
     return made
 
 
-def _builder(stream_cls: type[Any] | None) -> _Build | None:
-    """Return what builds the objects of a stream of this type; None for one that only the SDK knows."""
-    return _builders().get(stream_cls)
-
-
 @cache
 def _builders() -> dict[object, _Build]:
+    """What builds the objects of a stream, by its type."""
     from openai.types.chat import ChatCompletionChunk
     from openai.types.responses import ResponseStreamEvent
 
@@ -97,54 +96,6 @@ def _objects(body: SyncBody, build: _Build) -> Iterator[Any]:
                     yield build(event.data.encode())
     finally:
         body.close()
-
-
-class TypedStream(openai.Stream[Any]):
-    """The SDK's stream, which builds its objects from our events.  One that is forgotten gives its connection back."""
-
-    def __init__(self, answer: Answer, build: _Build, client: openai.OpenAI, options: sdk.FinalRequestOptions) -> None:
-        self._answer = answer
-        self._client, self._options = client, options
-        self._iterator = _objects(cast("SyncBody", answer.body), build)
-
-    @property
-    def response(self) -> httpx2.Response:  # type: ignore[override]  # made when it is asked for
-        """The response; its bytes are those of the events."""
-        return self._answer.response
-
-    @override
-    def __iter__(self) -> Iterator[Any]:
-        return self._iterator
-
-    @override
-    def close(self) -> None:
-        """Close the response and give the connection back."""
-        self._answer.close()
-
-
-class AsyncTypedStream(openai.AsyncStream[Any]):
-    """The same, asynchronous."""
-
-    def __init__(
-        self, answer: Answer, build: _Build, client: openai.AsyncOpenAI, options: sdk.FinalRequestOptions
-    ) -> None:
-        self._answer = answer
-        self._client, self._options = client, options
-        self._iterator = _Objects(cast("AsyncBody", answer.body), build)
-
-    @property
-    def response(self) -> httpx2.Response:  # type: ignore[override]  # made when it is asked for
-        """The response; its bytes are those of the events."""
-        return self._answer.response
-
-    @override
-    def __aiter__(self) -> AsyncIterator[Any]:
-        return self._iterator
-
-    @override
-    async def close(self) -> None:
-        """Close the response and give the connection back."""
-        await self._answer.aclose()
 
 
 class _Objects(AsyncIterator[Any]):
@@ -175,3 +126,56 @@ class _Objects(AsyncIterator[Any]):
                 if self._over:
                     await self._body.aclose()
             self._events = iter(events)
+
+
+class _Typed:
+    """What both kinds of stream share.  One that is forgotten gives its connection back."""
+
+    def __init__(
+        self, answer: Answer, build: _Build, client: object, cast_to: type[Any], options: sdk.FinalRequestOptions
+    ) -> None:
+        self._answer = answer
+        # As on the SDK's own, for whoever looks there.
+        self._client, self._cast_to, self._options = client, cast_to, options
+        self._iterator = self._READER(answer.events, build)
+
+    _READER: Callable[..., Any]
+    _client: Any
+    _cast_to: Any
+    _options: Any
+
+    @property
+    def response(self) -> httpx2.Response:
+        """The response; its bytes are those of the events."""
+        # Made when it is asked for.
+        return self._answer.response
+
+
+class TypedStream(_Typed, openai.Stream[Any]):  # type: ignore[override]  # its response is made when asked for
+    """The SDK's stream, which builds its objects from our events."""
+
+    _READER = staticmethod(_objects)
+
+    @override
+    def __iter__(self) -> Iterator[Any]:
+        return cast("Iterator[Any]", self._iterator)
+
+    @override
+    def close(self) -> None:
+        """Close the response and give the connection back."""
+        self._answer.close()
+
+
+class AsyncTypedStream(_Typed, openai.AsyncStream[Any]):  # type: ignore[override]  # as well
+    """The same, asynchronous."""
+
+    _READER = _Objects
+
+    @override
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return cast("AsyncIterator[Any]", self._iterator)
+
+    @override
+    async def close(self) -> None:
+        """Close the response and give the connection back."""
+        await self._answer.aclose()

@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -447,3 +448,26 @@ def test_a_notice_is_read_as_it_was_written(caller: Mode) -> None:
 @pytest.mark.parametrize("other", [None, {}, {"type": "response.created"}, {"choices": []}, "text"], ids=str)
 def test_nothing_else_is_a_notice(other: object) -> None:
     assert restart_of(other) is None
+
+
+@pytest.mark.parametrize("kind", [ChatClient, AsyncChatClient])
+def test_a_model_that_gives_no_stream_is_streamed_with_restart_as_without(
+    kind: type[Any], box: Sandbox, tmp_path: Path
+) -> None:
+    path = tmp_path / "models.yaml"
+    path.write_text("models:\n  - alias: gpt-5\n    capabilities: {streaming: false}\n", encoding="utf-8")
+    client = kind(settings_for(box, models_file=path), chain="azure/chat", stream_recovery="restart")
+    body: dict[str, Any] = {"model": "gpt-5", "messages": [{"role": "user", "content": "hello"}], "stream": True}
+
+    async def asked() -> list[Any]:
+        async with client:
+            return [piece async for piece in await client.chat.completions.create(**body)]
+
+    if kind is ChatClient:
+        with client:
+            given = list(client.chat.completions.create(**body))
+    else:
+        given = asyncio.run(asked())
+
+    assert "".join(piece.choices[0].delta.content or "" for piece in given if piece.choices).startswith("You said")
+    assert given[-1].choices[0].finish_reason == "stop"
