@@ -175,25 +175,15 @@ class SyncBody(_Body, httpx2.SyncByteStream):
 class AsyncBody(_Body, httpx2.AsyncByteStream, AsyncIterator[bytes]):
     """As :class:`SyncBody`, for the asynchronous client.  One that is forgotten gives its connection back too."""
 
-    def __init__(
-        self,
-        upstream: httpx2.Response,
-        relay: Relay,
-        idle: float,
-        broken: Callable[[Failure, str], Exception],
-        over: float = math.inf,
-    ) -> None:
-        super().__init__(upstream, relay, idle, broken, over)
-        # Outside asyncio there is no loop that could close it later.
-        with contextlib.suppress(RuntimeError):
-            weakref.finalize(self, _forgotten, asyncio.get_running_loop(), upstream).atexit = False
-
     async def prime(self, until: float) -> None:
         """Read up to the first content, at most until then (monotonic seconds), or to the end of what is held back.
 
         Raises :class:`HopFault`.
         """
         self._chunks = aiter(self._upstream.aiter_bytes() if _packed(self._upstream) else self._bytes())
+        # Outside asyncio there is no loop that could close it later.
+        with contextlib.suppress(RuntimeError):
+            weakref.finalize(self, _forgotten, asyncio.get_running_loop(), self._upstream).atexit = False
         try:
             while self._waits:
                 with limit(self._until(until)):

@@ -37,11 +37,8 @@ class Watch(Protocol):
         """Hear of ``[DONE]``."""
 
 
-class ChatWatch:
-    """Chat Completions chunks, Azure's included: no choices, a choice without delta, a filter note after the stop.
-
-    ``choices`` is how many answers were asked for: as many must have ended.
-    """
+class _Choices:
+    """What is known of the choices of one stream.  ``choices`` is how many were asked for: as many must have ended."""
 
     def __init__(self, choices: int = 1) -> None:
         self._asked = choices
@@ -50,6 +47,18 @@ class ChatWatch:
         self.text: list[str] = []
         self._open: set[str] = set()
         self._finished: set[str] = set()
+
+    def _ended_all(self) -> bool:
+        """Whether every choice has ended that was asked for or begun."""
+        finished = self._finished
+        return bool(finished) and len(finished) >= self._asked and self._open <= finished
+
+
+class ChatWatch(_Choices):
+    """Chat Completions chunks, Azure's included: no choices, a choice without delta, a filter note after the stop."""
+
+    def __init__(self, choices: int = 1) -> None:
+        super().__init__(choices)
         self._calls: dict[str, Arguments] = {}
 
     def see(self, event: Mapping[str, object]) -> Sight:
@@ -81,8 +90,7 @@ class ChatWatch:
             if isinstance(reason, str) and reason:
                 self._finished.add(index)
                 self._ended(index, reason)
-        finished = self._finished
-        self.whole = bool(finished) and len(finished) >= self._asked and self._open <= finished
+        self.whole = self._ended_all()
         return "content" if content else "end" if self.whole else "preamble"
 
     def done(self) -> None:
@@ -110,16 +118,8 @@ _CALLS = frozenset({"tool_calls", "function_call"})
 _CHAT_CONTENT = _CALLS | {"content", "refusal", "reasoning_content", "reasoning", "audio"}
 
 
-class CompletionsWatch:
+class CompletionsWatch(_Choices):
     """Chunks of the legacy Completions API: a text in each choice, and a finish reason for every choice."""
-
-    def __init__(self, choices: int = 1) -> None:
-        self._asked = choices
-        self.whole = self.broken = False
-        self.unknown = 0
-        self.text: list[str] = []
-        self._open: set[str] = set()
-        self._finished: set[str] = set()
 
     def see(self, event: Mapping[str, object]) -> Sight:
         """Judge the next chunk."""
@@ -138,7 +138,7 @@ class CompletionsWatch:
                     self.text.append(said)
             if isinstance(reason := choice.get("finish_reason"), str) and reason:
                 self._finished.add(index)
-        self.whole = len(self._finished) >= max(self._asked, 1) and self._open <= self._finished
+        self.whole = self._ended_all()
         return "content" if content else "end" if self.whole else "preamble"
 
     def done(self) -> None:
