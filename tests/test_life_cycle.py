@@ -1,73 +1,32 @@
-"""One client across forks, threads, event loops and its own close, over real connections."""
+"""One client across forks, threads and event loops, over real connections."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import json
-import os
-import signal
-import socket
-import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import anyio
 import pytest
 from client_cases import settings_for
-from either import KINDS, Either, Kind, settings_at, well
-from fault_server import Certificates, FaultServer, Reply, parse
+from either import settings_at, well
+from fault_server import Certificates, FaultServer, Reply
 from forking import forks, in_a_child, multithreaded
+from prompts import CALLS, aanswers, answers, asked, connections
 
 from chatsheet_llm import (
     AsyncChatClient,
     ChatClient,
     LocalResourceError,
-    RateLimitedError,
-    StreamInterrupted,
-    route_of,
-    sdk,
 )
 from chatsheet_llm.sandbox import Sandbox
 
-CALLS = 12
-both = pytest.mark.parametrize("kind", KINDS)
 pytestmark = multithreaded
-
-
-def asked(prompt: str) -> dict[str, Any]:
-    return {"model": "gpt-5", "messages": [{"role": "user", "content": prompt}]}
-
-
-def answers(client: Any, name: str, calls: int = CALLS) -> list[bool]:
-    """What the calls of one process or thread are answered; each prompt says whose it is."""
-    said = []
-    for number in range(calls):
-        prompt = f"{name} number {number}."
-        reply = client.chat.completions.create(**asked(prompt))
-        said.append(prompt in reply.choices[0].message.content)
-    return said
-
-
-async def aanswers(client: Any, name: str, calls: int = CALLS) -> list[bool]:
-    said = []
-    for number in range(calls):
-        prompt = f"{name} number {number}."
-        reply = await client.chat.completions.create(**asked(prompt))
-        said.append(prompt in reply.choices[0].message.content)
-    return said
-
-
-def connections(client: Any) -> list[Any]:
-    """Every connection that the client's pools hold."""
-    pools = [pool for http in client._core.connections.clients() for pool in sdk.pools(http)]
-    return [connection for pool in pools for connection in pool.connections]
 
 
 def ports(client: Any) -> list[int]:
@@ -311,270 +270,3 @@ def test_outside_asyncio_an_asynchronous_client_says_where_it_works(box: Sandbox
 
     with pytest.raises(LocalResourceError, match="runs on asyncio"):
         call.send(None)
-
-
-# --- close
-
-
-@both
-def test_a_closed_client_says_so(kind: Kind, box: Sandbox, tmp_path: Path) -> None:
-    (tmp_path / "models.yaml").write_text("models: {gpt-5: {}}\n")
-    for settings in (settings_for(box), settings_for(box, models_file=tmp_path / "models.yaml")):
-        made = Either(kind, settings)
-        with made:
-            made.hello()
-
-        create = partial(made.client.chat.completions.create, **asked("Hello"))
-        for call in (create, made.client.models.list):
-            with pytest.raises(LocalResourceError, match="closed; make a new one"):
-                made.wait_anew(call)
-
-
-@both
-def test_a_close_may_be_repeated_and_closes_the_copies(kind: Kind, box: Sandbox) -> None:
-    with Either(kind, settings_for(box)) as made:
-        made.hello()
-        copy = made.client.with_options(timeout=3)
-        made.wait(copy.close())
-        made.wait(copy.close())
-        made.wait(made.client.close())
-
-        assert made.client.is_closed()
-        assert connections(made.client) == []
-        with pytest.raises(LocalResourceError, match="closed"):
-            made.hello()
-
-
-def test_a_call_that_a_close_breaks_blames_no_hop_and_asks_no_other(box: Sandbox) -> None:
-    box.inject("litellm", "slow:0.4")
-
-    async def call() -> tuple[BaseException, list[str]]:
-        client = AsyncChatClient(settings_for(box))
-        running = asyncio.create_task(client.chat.completions.create(**asked("Hello")))
-        await asyncio.sleep(0.1)
-        await client.close()
-        with pytest.raises(LocalResourceError, match="closed") as caught:
-            await running
-        return caught.value, [row.state for row in client.health()]
-
-    error, states = asyncio.run(call())
-
-    assert isinstance(error, LocalResourceError)
-    assert set(states) == {"closed"}
-    assert box.hits("azure") == 0
-
-
-def read_on(made: Either, stream: Any) -> None:
-    while True:
-        made.next_of(stream)
-
-
-@pytest.mark.parametrize("recovery", ["off", "restart"])
-@both
-def test_a_close_under_running_streams_blames_no_hop_and_keeps_what_was_said(
-    kind: Kind, recovery: str, box: Sandbox
-) -> None:
-    box.inject("litellm", "drip:0.002")
-    errors: list[StreamInterrupted] = []
-    with Either(kind, settings_for(box), stream_recovery=recovery) as made:
-        streams = [made.hello(stream=True) for _ in range(6)]
-        for stream in streams:
-            made.next_of(stream)
-        made.wait(made.client.close())
-        for stream in streams:
-            with pytest.raises(StreamInterrupted, match="the connection broke: this client was closed") as caught:
-                read_on(made, stream)
-            errors.append(caught.value)
-        states = {row.state for row in made.client.health()}
-
-    assert states == {"closed"}
-    assert box.hits("azure") == 0
-    assert all(error.partial for error in errors)
-    assert {(len(error.route.attempts), error.route.attempts[0].send_state) for error in errors} == {(1, "committed")}
-
-
-def test_a_stream_that_a_close_broke_waits_for_no_other_hop(box: Sandbox) -> None:
-    box.inject("azure", "429;retry-after=2")
-    box.inject("litellm", "drip:0.002")
-    with Either("sync", settings_for(box), chain=("litellm", "azure/responses"), stream_recovery="restart") as made:
-        with pytest.raises(RateLimitedError):
-            made.client.copy(chain="azure/responses", deadline=0.5).chat.completions.create(**asked("Hello"))
-        stream = made.hello(stream=True)
-        made.next_of(stream)
-        made.client.close()
-        begun = time.monotonic()
-        with pytest.raises(StreamInterrupted):
-            read_on(made, stream)
-        took = time.monotonic() - begun
-
-    assert took < 0.5
-
-
-def test_a_close_while_threads_call_gives_each_an_answer_or_says_so(box: Sandbox) -> None:
-    client = ChatClient(settings_for(box))
-    ends: list[str] = []
-
-    def call(name: int) -> None:
-        try:
-            while True:
-                ends.append("answered" if all(answers(client, f"thread {name}", 1)) else "wrong")
-        except BaseException as error:
-            ends.append(type(error).__name__)
-
-    threads = [threading.Thread(target=call, args=(name,)) for name in range(8)]
-    for thread in threads:
-        thread.start()
-    time.sleep(0.15)
-    client.close()
-    for thread in threads:
-        thread.join(5)
-
-    assert set(ends) == {"answered", "LocalResourceError"}
-    assert ends.count("LocalResourceError") == 8
-
-
-# --- abandoned streams
-
-
-def never_read(made: Either) -> None:
-    made.hello(stream=True)
-
-
-def half_read(made: Either) -> None:
-    made.next_of(made.hello(stream=True))
-
-
-def failed_on(made: Either) -> None:
-    def fails() -> None:
-        stream = made.hello(stream=True)
-        made.next_of(stream)
-        raise ZeroDivisionError
-
-    with contextlib.suppress(ZeroDivisionError):
-        fails()
-
-
-def closed_by_its_reader(made: Either) -> None:
-    def reader() -> Iterator[Any]:
-        stream = made.hello(stream=True)
-        while True:
-            yield made.next_of(stream)
-
-    reading = reader()
-    next(reading)
-    reading.close()
-
-
-@pytest.mark.parametrize("abandon", [never_read, half_read, failed_on, closed_by_its_reader])
-@pytest.mark.parametrize("model", ["gpt-5", "gpt-5-codex"], ids=["passed on", "bridged"])
-@both
-def test_an_abandoned_stream_gives_its_connection_back(
-    kind: Kind, abandon: Callable[[Either], None], model: str, box: Sandbox
-) -> None:
-    box.inject("litellm", "slow:0.01")
-    with Either(kind, settings_for(box)) as made:
-        made.defaults = {"model": model}
-        for _ in range(3):
-            abandon(made)
-        for _ in range(3):
-            gc.collect()
-            made.rest(0.05)
-
-        assert made.busy() == 0
-
-
-# --- what the caller throws
-
-
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_an_interrupt_from_the_keyboard_passes_and_blames_nobody(stream: bool, box: Sandbox) -> None:
-    box.inject("litellm", "stall")
-    with Either("sync", settings_for(box)) as made:
-        made.client.health()
-        for _ in range(6):
-            timer = threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT])
-            timer.start()
-            with pytest.raises(KeyboardInterrupt):
-                made.hello(stream=stream)
-            timer.join()
-
-        assert {row.state for row in made.client.health()} == {"closed"}
-        assert made.busy() == 0
-    assert box.hits("azure") == 0
-
-
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions take notes since Python 3.11")
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize("hedge_after", [None, 0.05], ids=["alone", "side by side"])
-def test_an_interrupt_tells_of_what_was_under_way(stream: bool, hedge_after: float | None, box: Sandbox) -> None:
-    box.inject("litellm", "stall")
-    box.inject("azure", "stall")
-    with Either("sync", settings_for(box), hedge_after=hedge_after) as made:
-        timer = threading.Timer(0.15, os.kill, [os.getpid(), signal.SIGINT])
-        timer.start()
-        with pytest.raises(KeyboardInterrupt) as caught:
-            made.hello(stream=stream)
-        timer.join()
-    told = next(note for note in caught.value.__notes__ if note.startswith("so far: litellm/chat cancelled"))
-
-    assert ("azure/responses cancelled" in told) is (hedge_after is not None)
-
-
-def test_an_interrupted_probe_leaves_the_way_free(box: Sandbox) -> None:
-    box.inject("litellm", "reset")
-    with Either("sync", settings_for(box)) as made:
-        for _ in range(5):
-            made.hello()
-        box.clear()
-        box.inject("litellm", "stall", times=1)
-        core = made.client._core
-        core.domains.breaker(core.setup.endpoints["litellm"].origin).opened_until = 0.0
-        timer = threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGINT])
-        timer.start()
-        with pytest.raises(KeyboardInterrupt):
-            made.hello()
-        timer.join()
-        after = route_of(made.hello())
-
-    assert [attempt.hop for attempt in after.attempts] == ["litellm/chat"]
-
-
-async def test_a_caller_s_own_timeout_passes_as_it_is_and_tells_what_was_tried(box: Sandbox) -> None:
-    box.inject("litellm", "503")
-    box.inject("azure", "stall")
-    async with AsyncChatClient(settings_for(box)) as client:
-        begun = time.monotonic()
-        with pytest.raises(asyncio.TimeoutError) as caught:
-            await asyncio.wait_for(client.chat.completions.create(**asked("Hello")), 0.2)
-        took = time.monotonic() - begun
-
-        assert not isinstance(caught.value, LocalResourceError)
-        assert took < 0.45
-        assert all(connection.is_available() for connection in connections(client))
-        if hasattr(caught.value, "add_note"):
-            cancelled = caught.value.__cause__
-            assert "litellm/chat 503 -> azure/responses cancelled" in str(getattr(cancelled, "__notes__", ""))
-
-
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="open files are not listed here")
-async def test_a_cancelled_handshake_leaves_no_connection_behind(certificates: Certificates) -> None:
-    with FaultServer(answer=well, certificates=certificates) as server:
-        server.set(parse("tls_stall"))
-        async with AsyncChatClient(settings_at(server.url, ca_bundle=certificates.ca)) as client:
-            before = descriptors()
-            for _ in range(5):
-                with pytest.raises(asyncio.TimeoutError):
-                    await asyncio.wait_for(client.chat.completions.create(**asked("Hello")), 0.05)
-            await asyncio.sleep(0.2)
-
-            assert connections(client) == []
-            assert descriptors() <= before + 1
-
-
-def descriptors() -> int:
-    """How many sockets this process holds open as a client of loopback."""
-    count = 0
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(name))) as held:
-            count += held.type == socket.SOCK_STREAM and held.family == socket.AF_INET
-    return count
