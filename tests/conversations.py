@@ -22,6 +22,8 @@ PIXEL = base64.b64encode(b"\x89PNG tiny").decode()
 SEAL = "messages.thinking:"
 REDACTED = "messages.redacted:"
 HOME = "responses.reasoning:"
+SCHEMA = {"type": "object", "properties": {"q": {"type": "string"}}, "required": ["q"]}
+FORM = {**SCHEMA, "additionalProperties": False}
 
 # --- words -----------------------------------------------------------------------------------------------------------
 

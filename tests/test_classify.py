@@ -8,17 +8,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from error_bodies import Json, claude, cognitive, openai_style, proxied
+from error_bodies import FILTERED, Json, claude, cognitive, openai_style, proxied
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chatsheet_llm.classify import classify_event, classify_reply, request_id
 from chatsheet_llm.faults import FAULTS
 
-FILTERED = (
-    "The response was filtered due to the prompt triggering Azure OpenAI's content management policy. "
-    "Please modify your prompt and retry."
-)
 TOO_OLD = "Azure OpenAI Responses API is enabled only for api-version 2025-03-01-preview and later"
 NO_OPERATION = (
     "The chatCompletion operation does not work with the specified model, gpt-5-codex. Please choose different model."
@@ -301,3 +297,11 @@ def test_no_shape_of_json_can_break_the_classification(status: int, body: dict[s
 
 def test_json_nested_beyond_reason_is_text() -> None:
     assert classify_reply(500, {}, b"[" * 200_000).fault == "server_error"
+
+
+@pytest.mark.parametrize(
+    ("status", "fault"), [(503, "overload"), (529, "overload"), (504, "gateway_timeout"), (500, "server_error")]
+)
+@pytest.mark.parametrize("kind", ["api_error", "server_error"])
+def test_a_status_that_says_more_than_the_name_of_the_error_wins(status: int, fault: str, kind: str) -> None:
+    assert classify_reply(status, {}, {"error": {"type": kind, "message": "no"}}).fault == fault

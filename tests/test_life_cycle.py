@@ -19,11 +19,7 @@ from fault_server import Certificates, FaultServer, Reply
 from forking import forks, in_a_child, multithreaded
 from prompts import CALLS, aanswers, answers, asked, connections
 
-from chatsheet_llm import (
-    AsyncChatClient,
-    ChatClient,
-    LocalResourceError,
-)
+from chatsheet_llm import AsyncChatClient, ChatClient, LocalResourceError
 from chatsheet_llm.sandbox import Sandbox
 
 pytestmark = multithreaded

@@ -34,8 +34,8 @@ ELSEWHERE: Mapping[str, Sequence[str]] = {
         "test_client_async.py::test_a_cancellation_is_the_caller_s_and_blames_nobody",
         "test_client_async.py::test_a_cancelled_probe_leaves_the_way_free",
     ],
-    "59": ["test_life_cycle.py::test_an_interrupt_from_the_keyboard_passes_and_blames_nobody"],
-    "60": ["test_life_cycle.py::test_a_caller_s_own_timeout_passes_as_it_is_and_tells_what_was_tried"],
+    "59": ["test_interrupts.py::test_an_interrupt_from_the_keyboard_passes_and_blames_nobody"],
+    "60": ["test_interrupts.py::test_a_caller_s_own_timeout_passes_as_it_is_and_tells_what_was_tried"],
     # the process
     "63": [
         "test_life_cycle.py::test_one_client_works_in_one_event_loop_after_the_other",
@@ -44,9 +44,9 @@ ELSEWHERE: Mapping[str, Sequence[str]] = {
     "64": ["test_life_cycle.py::test_parent_and_child_of_a_fork_get_their_own_answers_over_connections_of_their_own"],
     "65": ["test_life_cycle.py::test_they_do_over_tls_too"],
     "66": ["test_life_cycle.py::test_every_thread_gets_its_own_answers"],
-    "67": ["test_life_cycle.py::test_an_abandoned_stream_gives_its_connection_back"],
-    "68": ["test_life_cycle.py::test_an_abandoned_stream_gives_its_connection_back"],
-    "69": ["test_life_cycle.py::test_an_abandoned_stream_gives_its_connection_back"],
+    "67": ["test_closing.py::test_an_abandoned_stream_gives_its_connection_back"],
+    "68": ["test_closing.py::test_an_abandoned_stream_gives_its_connection_back"],
+    "69": ["test_closing.py::test_an_abandoned_stream_gives_its_connection_back"],
     "70": ["test_deadline.py::test_the_end_of_an_event_loop_does_not_wait_for_a_resolver_that_hangs"],
     "71": [
         "test_budget.py::test_a_clock_that_stands_still_or_goes_back_takes_nothing",
