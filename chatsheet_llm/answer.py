@@ -35,6 +35,7 @@ class Answer:
     body: bytes | httpx2.SyncByteStream | httpx2.AsyncByteStream | None = None
     kind: str = JSON
     _made: httpx2.Response | None = field(init=False, default=None)
+    _closed: bool = field(init=False, default=False)
 
     @property
     def events(self) -> SyncBody | AsyncBody | None:
@@ -72,12 +73,23 @@ class Answer:
                     seconds=self.trail.route().seconds,
                 )
             self._made = made
+        events = self.events
+        if events is not None:
+            # As the SDK's own, which is read through.
+            made.is_stream_consumed |= events.begun
+            made.is_closed |= self._closed
         return made
 
     def close(self) -> None:
-        """Give the connection back, where nobody wants the answer any more."""
+        """Give the connection back, where it is read or nobody wants it any more."""
+        self._closed = True
         (self.body if isinstance(self.body, httpx2.SyncByteStream) else self.hop).close()
+        if self._made is not None:
+            self._made.close()
 
     async def aclose(self) -> None:
         """Give the connection back, as an asynchronous client does."""
+        self._closed = True
         await (self.body if isinstance(self.body, httpx2.AsyncByteStream) else self.hop).aclose()
+        if self._made is not None:
+            await self._made.aclose()

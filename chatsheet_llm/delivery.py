@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import cache
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx2
 import openai
@@ -16,7 +16,9 @@ from typing_extensions import Self, override
 from chatsheet_llm import sdk, typed
 from chatsheet_llm.answer import JSON, Answer
 from chatsheet_llm.formats.sse import DONE, Event
-from chatsheet_llm.streams import AsyncBody, SyncBody
+
+if TYPE_CHECKING:
+    from chatsheet_llm.streams import AsyncBody, SyncBody
 
 _Build = Callable[[bytes], Any]
 
@@ -87,22 +89,24 @@ def _builders() -> dict[object, _Build]:
     }
 
 
-def _objects(body: SyncBody, build: _Build) -> Iterator[Any]:
+def _objects(answer: Answer, build: _Build) -> Iterator[Any]:
     # Holds no stream: one that is forgotten is freed at once, and gives its connection back.
     try:
-        for events in body.batches():
+        for events in cast("SyncBody", answer.events).batches():
             for event in events:
                 if event.data != DONE:
                     yield build(event.data.encode())
     finally:
-        body.close()
+        answer.close()
 
 
 class _Objects(AsyncIterator[Any]):
     # An iterator and no generator: asyncio closes forgotten generators itself, and the body knows better.
-    def __init__(self, body: AsyncBody, build: _Build) -> None:
-        self._body = body
+    def __init__(self, answer: Answer, build: _Build) -> None:
+        self._answer = answer
+        self._body = cast("AsyncBody", answer.events)
         self._build = build
+        self._begun = False
         self._events: Iterator[Event] = iter(())
         self._over = False
 
@@ -117,6 +121,9 @@ class _Objects(AsyncIterator[Any]):
             if self._over:
                 raise StopAsyncIteration
             try:
+                if not self._begun:
+                    self._begun = True
+                    self._body.begin()
                 events = await self._body.batch()
                 self._over = not events
             except BaseException:
@@ -124,7 +131,7 @@ class _Objects(AsyncIterator[Any]):
                 raise
             finally:
                 if self._over:
-                    await self._body.aclose()
+                    await self._answer.aclose()
             self._events = iter(events)
 
 
@@ -137,12 +144,16 @@ class _Typed:
         self._answer = answer
         # As on the SDK's own, for whoever looks there.
         self._client, self._cast_to, self._options = client, cast_to, options
-        self._iterator = self._READER(answer.events, build)
+        self._iterator = self._READER(answer, build)
 
     _READER: Callable[..., Any]
     _client: Any
     _cast_to: Any
     _options: Any
+
+    @property
+    def _decoder(self) -> Any:
+        return self._client._make_sse_decoder()  # noqa: SLF001  for whoever reads the bytes as the SDK does
 
     @property
     def response(self) -> httpx2.Response:

@@ -41,7 +41,7 @@ class Exchange(Terms):
         try:
             return self._send(step, client)
         except HopFault as fault:
-            fault.failure = teaching.refused(self, step, fault.failure)
+            fault.failure = teaching.refused(self, step, _fair(step, fault.failure))
             raise
 
     async def asend(self, step: Send, client: Any) -> Answer:
@@ -49,7 +49,7 @@ class Exchange(Terms):
         try:
             return await self._asend(step, client)
         except HopFault as fault:
-            fault.failure = teaching.refused(self, step, fault.failure)
+            fault.failure = teaching.refused(self, step, _fair(step, fault.failure))
             raise
 
     def _send(self, step: Send, client: Any) -> Answer:
@@ -58,7 +58,7 @@ class Exchange(Terms):
             with limit(until):
                 response = client.request(httpx2.Response, endpoint.options(out), stream=self.in_pieces(step))
         except Exception as error:
-            failure = self._failure_of(error, step)
+            failure = self._failure_of(error)
             if failure is None:
                 raise
             raise HopFault(failure) from error
@@ -80,7 +80,7 @@ class Exchange(Terms):
             with limit(until):
                 response = await client.request(httpx2.Response, endpoint.options(out), stream=self.in_pieces(step))
         except Exception as error:
-            failure = self._failure_of(error, step)
+            failure = self._failure_of(error)
             if failure is None:
                 raise
             raise HopFault(failure) from error
@@ -102,13 +102,11 @@ class Exchange(Terms):
 
     # --- where it goes wrong
 
-    def _failure_of(self, error: Exception, step: Send) -> Failure | None:
+    def _failure_of(self, error: Exception) -> Failure | None:
         """Name the fault behind what a hop's SDK raised; None where no hop is to blame."""
         response = getattr(error, "response", None)
         if not isinstance(response, httpx2.Response):
-            found = classify_exception(error)
-            impatient = found is not None and found.fault in _TIMEOUTS and not step.patient
-            return replace(found, blames=False) if found is not None and impatient else found
+            return classify_exception(error)
         failure = classify_reply(response.status_code, response.headers, response.content)
         if failure.fault == "deployment" and self.call.model is None and self.call.path.count("/") > 1:
             # Where the path names a file, a batch or a response, that is what does not exist.
@@ -131,13 +129,13 @@ class Exchange(Terms):
         wanted = call.recovery == "restart" and call.stream and call.format is not None
         return wanted and not folded
 
-    def _broken(self, step: Send, failure: Failure, said: str) -> Exception:
+    def _broken(self, step: Send, failure: Failure, said: str, closed: str) -> Exception:
         # An error event may repeat the request.
-        failure = self.trail.discreet(failure)
-        closed = self.closed()
+        failure = _fair(step, self.trail.discreet(failure))
+        closed = "this client was closed" if self.closed() else closed
         if closed:
-            # What broke because we closed it is nobody's fault, and nobody is left to answer it anew.
-            failure = Failure("reset", "committed", failure.status, message="this client was closed", blames=False)
+            # What broke because it was closed is nobody's fault, and nobody is left to answer it anew.
+            failure = Failure("reset", "committed", failure.status, message=closed, blames=False)
         if self.restarts and not closed:
             from chatsheet_llm.recovery import Broke
 
@@ -145,3 +143,8 @@ class Exchange(Terms):
         self.trail.broke(failure)
         self.domains.failed(step.hop, failure)
         return interrupted(replace(failure, mode=step.hop.mode), self.trail.route(), said)
+
+
+def _fair(step: Send, failure: Failure) -> Failure:
+    """Return the failure, without blame where a hop was given too little time to tell anything by."""
+    return replace(failure, blames=False) if failure.fault in _TIMEOUTS and not step.patient else failure

@@ -70,6 +70,7 @@ class Relay:
 
     ``committed`` turns true with the first content: what :meth:`feed` has returned by then must be delivered before
     anything else, and no other hop may answer any more; ``served`` is then the model that a chunk of chat names.
+    ``flowing`` says that more of an answer is to come, and that nothing stands behind what was returned.
     Raises :class:`HopFault` for an error event, an event that is no JSON, one that is out of order or larger than any
     answer, a call whose arguments are cut, and an end without the terminal event.  A fault behind content in the same
     bytes waits for :meth:`settle`, so that the outcome does not hang on how the bytes were cut.
@@ -94,7 +95,7 @@ class Relay:
         watch: Watch | None = None,
         held: bool = False,
     ) -> None:
-        self.committed = False
+        self.committed = self.flowing = False
         self.held = held
         self.served: str | None = None
         self.counts: Counter[str] = Counter()
@@ -112,6 +113,7 @@ class Relay:
         self._events = 0
         self._received = 0
         self._begun = False
+        """Whether it has begun as streams do."""
         self._body: list[bytes] | None = None
         self._late: HopFault | None = None
         self._done = False
@@ -150,7 +152,7 @@ class Relay:
     def feed(self, chunk: bytes) -> list[Event]:
         """Take the next bytes and return the events that they give for the caller; may be none."""
         self._received += len(chunk)
-        if self._instead(chunk):
+        if not self._begun and self._instead(chunk):
             return []
         made: list[Event] = []
         try:
@@ -163,6 +165,7 @@ class Relay:
             if self.held or not self.committed:
                 raise
             self._late = fault
+        self.flowing = self.committed and not (self._watch.whole or self._late or self.held or self._bare_failure)
         return made
 
     def settle(self) -> None:
@@ -198,12 +201,12 @@ class Relay:
 
     def _instead(self, chunk: bytes) -> bool:
         """Whether a whole reply comes instead of a stream: no line of a stream begins as JSON does."""
-        if self._reply is not None and not self._begun:
-            begun = chunk.lstrip(_BLANK)
-            self._begun = bool(begun)
-            self._body = [] if begun[:1] in (b"{", b"[") else None
         if self._body is None:
-            return False
+            begun = chunk.lstrip(_BLANK)
+            if self._reply is None or begun[:1] not in (b"{", b"["):
+                self._begun = bool(begun)
+                return False
+            self._body = []
         if self._received > LARGEST_REPLY:
             raise self._fault("large_event", f"a reply of more than {LARGEST_REPLY >> 20} MiB")
         self._body.append(chunk)
@@ -234,7 +237,7 @@ class Relay:
             parsed = loads(data)
         except ValueError:
             parsed = None
-        if not isinstance(parsed, Mapping):
+        if not isinstance(parsed, dict):
             raise self._fault("bad_event")
         if len(data) > LARGEST_EVENT and len(data) > (largest := self._largest(parsed)):
             raise self._fault("large_event", f"one event of more than {largest >> 20} MiB")
@@ -268,7 +271,7 @@ class Relay:
             raise HopFault(replace(failure, send_state=self.state) if failure.send_state == "committed" else failure)
         if self._watch.broken:
             raise self._fault("tool_arguments")
-        if sight in ("content", "end"):
+        if sight != "preamble":
             self.committed = True
             if self.served is None:
                 model = parsed.get("model")

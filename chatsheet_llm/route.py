@@ -96,8 +96,8 @@ class Skip:
 class Route:
     """The way one call went: every attempt in order, the hops left out, and what no format could carry.
 
-    ``seconds`` is the wall time until the answer, or until the first content of a stream.  ``retry_at`` (UTC) is the
-    earliest time at which a provider said it would take the call again, or None.
+    ``seconds`` is the wall time until the answer, or until the first content of a stream; of one that broke, until it
+    did.  ``retry_at`` (UTC) is the earliest time at which a provider said it would take the call again, or None.
     """
 
     attempts: tuple[Attempt, ...] = ()

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import socket
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import replace
 
 import httpx2
 from typing_extensions import Self
@@ -31,6 +31,10 @@ LINGER = 5.0
 or a failure that has not said why."""
 
 
+Broken = Callable[[Failure, str, str], Exception]
+"""Returns the error for a stream that broke: how, what text it had brought, and who had closed it, if anybody."""
+
+
 class _Body:
     """What both kinds of body share.
 
@@ -43,7 +47,7 @@ class _Body:
         upstream: httpx2.Response,
         relay: Relay,
         idle: float,
-        broken: Callable[[Failure, str], Exception],
+        broken: Broken,
         over: float = math.inf,
     ) -> None:
         self._upstream = upstream
@@ -54,6 +58,17 @@ class _Body:
         self._head: list[Event] = []
         self._over = False
         self._exhausted = False
+        self._closed = False
+        self.begun = False
+        """Whether somebody has begun to read."""
+
+    def begin(self) -> None:
+        """Begin to read.  Raises StreamConsumed where somebody reads already, StreamClosed where nobody shall."""
+        if self.begun:
+            raise httpx2.StreamConsumed
+        if self._closed:
+            raise httpx2.StreamClosed
+        self.begun = True
 
     @property
     def _waits(self) -> bool:
@@ -66,12 +81,19 @@ class _Body:
         latest = self._over_at if relay.committed else first
         if latest <= now:
             raise HopFault(Failure("read_timeout", relay.state, 200, blames=not relay.committed))
-        if relay.closing:
-            return min(now + min(self._idle, LINGER), latest)
-        if not relay.committed:
-            return latest
+        if not relay.flowing:
+            if relay.closing:
+                return min(now + min(self._idle, LINGER), latest)
+            if not relay.committed:
+                return latest
         silent = now + self._idle
         return silent if silent < latest else latest
+
+    def _reads(self) -> bool:
+        """Whether the hop has more to say.  Raises the fault that stood behind what was handed on."""
+        relay = self._relay
+        relay.settle()
+        return not relay.finished
 
     def _failure(self, error: Exception) -> Failure | None:
         if isinstance(error, HopFault):
@@ -80,18 +102,30 @@ class _Body:
         if failure is None:
             return None
         # A stream that was still coming when the whole call was over blames nobody.
-        blames = not (self._relay.committed and time.monotonic() >= self._over_at)
-        made = Failure(failure.fault, self._relay.state, 200, message=failure.message)
-        return replace(made, blames=blames)
+        committed = self._relay.committed
+        over = committed and time.monotonic() >= self._over_at
+        silent = committed and failure.fault == "read_timeout" and not over
+        said = f"nothing came for {self._idle:g} s" if silent else failure.message
+        return Failure(failure.fault, self._relay.state, 200, message=said, blames=not over)
 
     def _interrupted(self, error: Exception) -> Exception:
         failure = self._failure(error)
-        return error if failure is None else self._broken(failure, self._relay.partial)
+        closed = "this stream was closed" if self._closed else ""
+        return error if failure is None else self._broken(failure, self._relay.partial, closed)
 
 
 def _packed(upstream: httpx2.Response) -> bool:
     """Whether the bytes have to be unpacked; as they are, they need not go through the HTTP library's layers."""
     return upstream.headers.get("content-encoding", "identity") != "identity"
+
+
+def _end(upstream: httpx2.Response) -> None:
+    """End what a response comes over: a thread may wait for its next bytes, and to close that does not wake it."""
+    network = upstream.extensions.get("network_stream")
+    # Of HTTP/2, a connection may be others' too.
+    if network is not None and upstream.http_version.startswith("HTTP/1"):
+        with contextlib.suppress(Exception):
+            network.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
 
 class SyncBody(_Body, httpx2.SyncByteStream):
@@ -119,14 +153,15 @@ class SyncBody(_Body, httpx2.SyncByteStream):
             self._upstream.close()
             raise
         if self._over:
-            self.close()
+            self._release()
 
     def __iter__(self) -> Iterator[bytes]:
         for events in self.batches():
             yield encoded(events)
 
     def batches(self) -> Iterator[list[Event]]:
-        """Yield the events as they come, all at once that came together."""
+        """Yield the events as they come, all at once that came together.  Raises what :meth:`begin` raises."""
+        self.begin()
         head, self._head = self._head, []
         yield head
         while not self._over:
@@ -145,11 +180,17 @@ class SyncBody(_Body, httpx2.SyncByteStream):
 
     def close(self) -> None:
         """Give the connection back: at once where the stream is whole, else by closing it."""
+        self._closed = True
+        self._release()
+
+    def _release(self) -> None:
         if self._relay.whole and not self._exhausted:
             # The answer is whole: a fault behind it only costs the connection.
             with contextlib.suppress(Exception), limit(time.monotonic() + DRAIN):
                 for _ in self._chunks:
                     pass
+        elif not self._over:
+            _end(self._upstream)
         self._upstream.close()
 
     def _bytes(self) -> httpx2.SyncByteStream:
@@ -157,23 +198,24 @@ class SyncBody(_Body, httpx2.SyncByteStream):
         return self._upstream.stream
 
     def _next(self) -> list[Event]:
-        self._relay.settle()
-        chunk = None
-        if not self._relay.finished:
+        relay, chunk = self._relay, None
+        if relay.flowing or self._reads():
             try:
                 chunk = next(self._chunks, None)
                 self._exhausted = chunk is None
             except Exception:
-                if not self._relay.closing:
+                if not relay.closing:
                     raise
         if chunk is None:
             self._over = True
-            return self._relay.end()
-        return self._relay.feed(chunk)
+            return relay.end()
+        return relay.feed(chunk)
 
 
 class AsyncBody(_Body, httpx2.AsyncByteStream, AsyncIterator[bytes]):
     """As :class:`SyncBody`, for the asynchronous client.  One that is forgotten gives its connection back too."""
+
+    _as_bytes = False
 
     async def prime(self, until: float) -> None:
         """Read up to the first content, at most until then (monotonic seconds), or to the end of what is held back.
@@ -198,20 +240,23 @@ class AsyncBody(_Body, httpx2.AsyncByteStream, AsyncIterator[bytes]):
             await self._upstream.aclose()
             raise
         if self._over:
-            await self.aclose()
+            await self._release()
 
     # An iterator and no generator: asyncio closes forgotten generators one inside the other at once, and they collide.
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
+        if not self._as_bytes:
+            self.begin()
+            self._as_bytes = True
         events = await self.batch()
         if not events:
             raise StopAsyncIteration
         return encoded(events)
 
     async def batch(self) -> list[Event]:
-        """Return the next events, all at once that came together; none at the end."""
+        """Return the next events, all at once that came together; none at the end.  For who has begun to read."""
         if self._head:
             made, self._head = self._head, []
             return made
@@ -231,6 +276,10 @@ class AsyncBody(_Body, httpx2.AsyncByteStream, AsyncIterator[bytes]):
 
     async def aclose(self) -> None:
         """Give the connection back: at once where the stream is whole, else by closing it."""
+        self._closed = True
+        await self._release()
+
+    async def _release(self) -> None:
         if self._relay.whole and not self._exhausted:
             # The answer is whole: a fault behind it only costs the connection.
             with contextlib.suppress(Exception), limit(time.monotonic() + DRAIN):
@@ -243,20 +292,19 @@ class AsyncBody(_Body, httpx2.AsyncByteStream, AsyncIterator[bytes]):
         return self._upstream.stream
 
     async def _next(self) -> list[Event]:
-        self._relay.settle()
-        chunk = None
-        if not self._relay.finished:
+        relay, chunk = self._relay, None
+        if relay.flowing or self._reads():
             try:
                 chunk = await self._chunks.__anext__()
             except StopAsyncIteration:
                 self._exhausted = True
             except Exception:
-                if not self._relay.closing:
+                if not relay.closing:
                     raise
         if chunk is None:
             self._over = True
-            return self._relay.end()
-        return self._relay.feed(chunk)
+            return relay.end()
+        return relay.feed(chunk)
 
 
 _closing: set[asyncio.Task[None]] = set()

@@ -107,12 +107,19 @@ class Terms:
         return min(step.timeout, self.first) if step.contested and self.relayed(step) else step.timeout
 
     def silence(self, step: Send) -> float:
-        """How long a stream may be silent once it has begun; a caller who gives an attempt longer means that too."""
-        asked = 0.0 if self.asked is None else sdk.seconds_of(self.asked)
-        # A response that is read again may still be at work, and says nothing meanwhile.
-        return max(self.idle, asked if math.isfinite(asked) else 0.0, 0.0 if self.call.format else step.timeout)
+        """How long a stream may be silent once it has begun: as long as the caller says, who may mean any time."""
+        asked = math.inf if self.asked is None else sdk.seconds_of(self.asked)
+        silent = asked if math.isfinite(asked) else self.idle
+        if self.call.format is None:
+            # A response that is read again may still be at work, and says nothing meanwhile.
+            return max(silent, step.timeout)
+        # Of what is held back, another origin could still bring all.
+        return min(silent, step.timeout) if step.contested and self._holds else silent
 
     def over(self, step: Send) -> float:
         """When a stream that is held back must be whole: the deadline, in monotonic seconds."""
-        held = self.call.recovery == "buffer"
-        return time.monotonic() + (step.left or step.timeout) if held else math.inf
+        return time.monotonic() + (step.left or step.timeout) if self._holds else math.inf
+
+    @property
+    def _holds(self) -> bool:
+        return self.call.recovery == "buffer"

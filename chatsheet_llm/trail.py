@@ -142,6 +142,7 @@ class Trail:
                 seconds=self._now() - last.started,
             )
         )
+        self._seconds = self._now()
 
     def gave_up(self, end: GaveUp) -> None:
         """Hear that the call ended: which hops were left alone, and which other form of a hop could not be had."""

@@ -151,6 +151,26 @@ def test_a_caller_who_gives_an_attempt_longer_allows_that_silence_too() -> None:
     assert asked(Raw(words), idle_timeout=0.2, call={"timeout": 2.0})[0] == "ab"
 
 
+@pytest.mark.parametrize("where", ["call", "client"])
+@pytest.mark.parametrize("timeout", [0.3, httpx2.Timeout(0.3)], ids=["seconds", "parts"])
+def test_one_who_gives_it_less_allows_less_and_blames_nobody(where: str, timeout: Any) -> None:
+    words = [sse(chunk({"content": "a"})), 3.0, sse(chunk({"content": "b"}), END)]
+    with serving(Raw(words)) as server:
+        arguments = chained(server.url, "chat", deadline=20.0)
+        with ChatClient(**arguments, **({"timeout": timeout} if where == "client" else {})) as client:
+            for _ in range(5):
+                began = time.monotonic()
+                with pytest.raises(errors.StreamInterrupted, match=r"nothing came for 0\.3 s") as caught:
+                    list(hello(client, model="m", stream=True, **({"timeout": timeout} if where == "call" else {})))
+                took = time.monotonic() - began
+            states = {domain.state for domain in client.health()}
+
+    assert 0.3 <= took < 2
+    assert states == {"closed"}
+    # The route tells of the silence too.
+    assert 0.3 <= caught.value.route.seconds <= took
+
+
 # --- sizes
 
 

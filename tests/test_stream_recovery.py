@@ -165,6 +165,17 @@ def test_buffer_outlives_the_first_content_by_as_long_as_the_deadline_allows(box
     assert given == "abcdef"
 
 
+def test_buffer_leaves_a_silent_hop_half_of_the_time_while_another_could_bring_it_all() -> None:
+    with serving(Raw([sse(chunk({"content": "a"})), 9.0])) as first, serving(Raw(GOLDEN["chat"])) as second:
+        arguments = chained(first.url, "chat", second.url, deadline=2.0)
+        with ChatClient(**arguments, stream_recovery="buffer") as client:
+            stream = hello(client, model="m", stream=True)
+            given = text_of(list(stream))
+
+    assert given == TEXT
+    assert outcomes(stream) == ["read_timeout", "ok"]
+
+
 def test_buffer_asks_once_more_and_no_oftener(box: Sandbox) -> None:
     for role in ("litellm", "azure", "openai"):
         box.inject(role, "cut:2")

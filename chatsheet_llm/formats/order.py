@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Literal
 
@@ -22,25 +23,25 @@ class Order:
     def __init__(self) -> None:
         self._last: int | None = None
         self._counts: bool | None = None
-        self._seen: dict[int, int] = {}
+        self._seen: deque[int] = deque(maxlen=_REMEMBERED)
+        """Hashes of the last events that counted; the last of them has the number ``_last``."""
 
     def place(self, event: Mapping[str, object], data: str) -> Place:
         """Return the place of the next event; ``data`` is the text that it was read from."""
-        number = event.get("sequence_number")
-        if self._counts is False or not isinstance(number, int) or isinstance(number, bool):
+        number, last = event.get("sequence_number"), self._last
+        # JSON's own type is all there is.
+        if self._counts is False or type(number) is not int:
             return "next"
-        if self._last is not None and number != self._last + 1:
-            again = self._seen.get(number) == hash(data)
-            if self._counts is None and number == self._last:
+        if last is not None and number != last + 1:
+            again = 0 <= last - number < len(self._seen) and self._seen[number - last - 1] == hash(data)
+            if self._counts is None and number == last:
                 if again and not str(event.get("type")).endswith(".delta"):
                     return "again"
                 # Under one number for all, the same word twice is what the model said.
                 self._counts = False
                 return "next"
             return "again" if again else "wrong"
-        self._counts = True if self._last is not None else None
+        self._counts = True if last is not None else None
         self._last = number
-        self._seen[number] = hash(data)
-        if len(self._seen) > _REMEMBERED:
-            del self._seen[next(iter(self._seen))]
+        self._seen.append(hash(data))
         return "next"

@@ -69,9 +69,12 @@ def _event(block: bytes) -> Event | None:
         text = block.decode("utf-8")
     except UnicodeDecodeError:
         return Event(None, NOT_TEXT)
-    if text.startswith("data: ") and "\n" not in text:
-        # Nearly every chunk of chat.
-        return Event(None, text[6:])
+    first, _, rest = text.partition("\n")
+    # Nearly every event is one line of data, behind its name or without.
+    if not rest and first.startswith("data: "):
+        return Event(None, first[6:])
+    if rest.startswith("data: ") and first.startswith("event: ") and "\n" not in rest:
+        return Event(first[7:] or None, rest[6:])
     for line in text.lstrip("\ufeff").split("\n"):
         field, _, value = line.partition(":")
         value = value[1:] if value.startswith(" ") else value

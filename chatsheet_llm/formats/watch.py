@@ -163,6 +163,11 @@ class ResponsesWatch:
     def see(self, event: Mapping[str, object]) -> Sight:
         """Judge the next event."""
         kind = str(event.get("type"))
+        if kind == "response.output_text.delta":
+            # Nearly every event.
+            if isinstance(said := event.get("delta"), str):
+                self.text.append(said)
+            return "content"
         if kind in self._endings:
             self.whole = True
             self.broken = kind == "response.completed" and self._cut_calls(event.get("response"))
@@ -173,8 +178,6 @@ class ResponsesWatch:
         if not kind.endswith(".delta"):
             self.unknown += kind not in STREAM_EVENTS
             return "content" if self._stored else "preamble"
-        if kind == "response.output_text.delta" and isinstance(said := event.get("delta"), str):
-            self.text.append(said)
         return "content"
 
     def done(self) -> None:
