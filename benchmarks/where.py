@@ -4,7 +4,8 @@
 
 A profiler books each function's own time on the layer of its file, and a built-in function's on the layer that called
 it; the shares are laid on the CPU time that the same calls take without a profiler.  It makes small functions look
-dearer than they are, so the figures are to be compared with each other.
+dearer than they are, so the figures are to be compared with each other.  The first line says when and where this was
+and of what versions; it belongs to what is kept of a run.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import PurePath
 
-from bench.clients import Client, Ours, Sdk
+from bench.clients import AsyncClient, Ours, Sdk
 from bench.jobs import Job, Port
 from bench.lanes import Provider
+from bench.page import DISTRIBUTIONS, run_of
+from bench.worker import installed
 
 CASES: Mapping[str, tuple[Job, int]] = {
     "a call": (Job(), 400),
@@ -82,12 +85,12 @@ def booked(stats: pstats.Stats) -> Counter[str]:
     return made
 
 
-async def run(client: Client, job: Job, count: int) -> None:
+async def run(client: AsyncClient, job: Job, count: int) -> None:
     for _ in range(count):
         await (client.streamed(job) if job.stream else client.whole(job))
 
 
-def micros(loop: asyncio.AbstractEventLoop, client: Client, job: Job, count: int) -> float:
+def micros(loop: asyncio.AbstractEventLoop, client: AsyncClient, job: Job, count: int) -> float:
     """Return the CPU microseconds of one call."""
 
     async def timed() -> float:
@@ -99,7 +102,7 @@ def micros(loop: asyncio.AbstractEventLoop, client: Client, job: Job, count: int
     return loop.run_until_complete(timed())
 
 
-def shares(loop: asyncio.AbstractEventLoop, client: Client, job: Job, count: int) -> Counter[str]:
+def shares(loop: asyncio.AbstractEventLoop, client: AsyncClient, job: Job, count: int) -> Counter[str]:
     """Return what share of its time each layer has."""
 
     async def profiled() -> Counter[str]:
@@ -113,6 +116,7 @@ def shares(loop: asyncio.AbstractEventLoop, client: Client, job: Job, count: int
 
 
 def main() -> None:
+    print(f"Profile of {run_of(installed(DISTRIBUTIONS))}.")
     with Provider({"ok": Port(), "second": Port(), "third": Port()}) as provider:
         # One for all turns: the bare SDK's connections belong to the loop that made them.
         loop = asyncio.new_event_loop()

@@ -9,7 +9,7 @@ check wants it; with a backup at hand the backup is asked at once, which that ch
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from spoiling import Spoil, bad_event, no_done
@@ -63,6 +63,19 @@ class Scenario:
 
 ONE, ONCE_OR_TWICE = (1, 1), (1, 2)
 
+CUT = Scenario(
+    "S08",
+    "Stream cut mid-answer",
+    by="backup",
+    fault="cut:40",
+    backup=ONE,
+    billed=True,
+    needs=BUFFERED,
+    plain=errors.StreamTruncated,
+    streamed_only=True,
+)
+"""What others that break in the middle of a stream differ from in how they do."""
+
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         "S01",
@@ -108,39 +121,22 @@ SCENARIOS: tuple[Scenario, ...] = (
         within=1.5,
         streamed_only=True,
     ),
-    Scenario(
-        "S08",
-        "Stream cut mid-answer",
-        by="backup",
-        fault="cut:40",
-        backup=ONE,
-        billed=True,
-        needs=BUFFERED,
-        plain=errors.StreamTruncated,
-        streamed_only=True,
-    ),
-    Scenario(
-        "S09",
-        "Stream stalls",
-        by="backup",
+    CUT,
+    replace(
+        CUT,
+        id="S09",
+        title="Stream stalls",
         fault="stall:20",
         settings={"idle_timeout": 0.3},
-        backup=ONE,
-        billed=True,
-        needs=BUFFERED,
         plain=errors.StreamInterrupted,
-        streamed_only=True,
     ),
-    Scenario(
-        "S10",
-        "Malformed chunk in the stream",
-        by="backup",
+    replace(
+        CUT,
+        id="S10",
+        title="Malformed chunk in the stream",
+        fault=None,
         spoil=bad_event,
-        backup=ONE,
-        billed=True,
-        needs=BUFFERED,
         plain=errors.StreamInterrupted,
-        streamed_only=True,
     ),
     Scenario("S11", "Stream ends without [DONE]", by="primary", spoil=no_done, streamed_only=True),
     Scenario(
@@ -159,18 +155,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         fault="400:content_policy_violation",
         error=errors.ContentFilteredError,
     ),
-    Scenario(
-        "S14",
-        "Fallback target rejects prefill",
-        by="backup",
-        fault="cut:40",
-        no_prefill=True,
-        backup=ONE,
-        billed=True,
-        needs=BUFFERED,
-        plain=errors.StreamTruncated,
-        streamed_only=True,
-    ),
+    replace(CUT, id="S14", title="Fallback target rejects prefill", no_prefill=True),
     Scenario("S16", "Fail-over accounting", by="backup", fault="503", primary=ONCE_OR_TWICE, backup=ONE),
 )
 """All but S15, which is a sequence of calls: :data:`FLAP`."""

@@ -1,4 +1,4 @@
-"""The benchmark tells the truth: its arithmetic on given numbers, its provider, its turns, its page.  No times."""
+"""The benchmark tells the truth: its arithmetic on given numbers, its provider, its turns.  No times."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import openai
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
-from bench import alone, page
+from bench import alone
 from bench.bodies import deltas_of, text_of
 from bench.cases import BARS, GROWTH, QUICK, Case, Row, most, ports, scaled
+from bench.clients import AsyncClient, SyncClient, client_class
 from bench.figures import Bar, Figure, half_range, ratios, slope, spread
 from bench.jobs import Job, Port, prompt
 from bench.lanes import Lane, LaneError, Provider, Track, in_turn
@@ -123,6 +124,19 @@ def test_a_prompt_has_as_many_messages_and_characters_as_asked() -> None:
     assert {each["role"] for each in told} == {"system", "user", "assistant"}
 
 
+def test_only_clients_that_stream_are_measured_with_streams() -> None:
+    streamed = {client for case in (*BARS, *GROWTH) for client, job in case.jobs.items() if job.stream}
+
+    assert {"sdk", "ours", "litellm", "pydantic-ai", "langchain"} <= streamed
+    assert all(issubclass(client_class(client), AsyncClient) for client in streamed)
+
+
+@pytest.mark.parametrize("client", ["sdk sync", "ours sync"])
+def test_a_client_that_blocks_has_nothing_to_await(client: str) -> None:
+    assert issubclass(client_class(client), SyncClient)
+    assert not {"whole", "streamed"} & set(dir(client_class(client)))
+
+
 def test_a_quick_batch_has_never_fewer_calls_than_are_in_flight() -> None:
     assert scaled(Job(count=100), QUICK.share).count == 15
     assert scaled(Job(count=100, at_once=64), QUICK.share).count == 64
@@ -195,11 +209,11 @@ def test_the_provider_counts_connections_and_requests(provider: Provider) -> Non
 
 
 def test_clients_take_turns_and_their_ratio_is_read_from_it(provider: Provider) -> None:
-    track = Track(provider)
+    track = Track(provider, watched=False)
     jobs = {"sdk": Job(count=2), "ours": Job(count=2), "langchain that is not there": Job(count=2)}
     rows = (Row("CPU", "ours", bar=most(1e9)), Row("calls/s", "ours"))
     try:
-        track.absent["langchain that is not there"] = "not installed"
+        track.absent["langchain that is not there"] = LaneError("langchain that is not there", "is not installed")
         figures = Case("a call", jobs, (*rows, Row("CPU", "langchain that is not there"))).figures(track, QUICK)
     finally:
         track.close()
@@ -252,27 +266,3 @@ def test_an_interpreter_is_charged_for_what_it_runs() -> None:
 
     assert busy[0][1] > bare[0][1]
     assert (os.sched_getaffinity(0) if before else set()) == before
-
-
-# --- page
-
-
-def written(before: str) -> str:
-    figures = [Figure("a call", "CPU", (0.5,), most(0.6)), Figure("a stream", "CPU", (0.9,), most(0.6))]
-    return page.page(before, figures, figures[:1], {"ours": {"python": "3.11", "openai": "3"}}, ["Machine: one"])
-
-
-def test_the_page_has_every_figure_with_its_bar_and_what_is_not_met_stands_out() -> None:
-    text = written("")
-
-    assert "| a call | CPU | 0.50 |  | ≤ 0.6 | met |  |" in text
-    assert "| a stream | CPU | 0.90 |  | ≤ 0.6 | **NOT MET** |  |" in text
-    assert "| ours | python 3.11, openai 3 |" in text
-
-
-def test_what_people_wrote_between_the_markers_outlasts_the_next_run() -> None:
-    first = written("")
-    told = first.replace("Not written yet.", "Half of it is\n\nthe socket.")
-
-    assert "Not written yet." in first
-    assert written(told) == told

@@ -33,8 +33,11 @@ class Effort:
 
 FULL = Effort(rounds=7, few=3, share=0.2, chunks=100, calls=20_000, streams=2_000, gaps=4)
 QUICK = Effort(rounds=3, few=2, share=0.15, chunks=50, calls=200, streams=20, gaps=2, whole=False)
+PEERS = ("litellm", "pydantic-ai", "langchain")
 LEFT_OUT = ("pydantic-ai", "langchain")
 """Peers that have no bar; a quick run does without."""
+QUICKLY = 120.0
+"""Seconds that a quick run may take on a quiet machine."""
 
 
 def ports(effort: Effort) -> dict[str, Port]:
@@ -133,7 +136,6 @@ CHAT = Job(count=100)
 RESPONSES = Job("responses", count=100)
 CHAT_STREAM = Job(stream=True, count=20)
 RESPONSES_STREAM = Job("responses", stream=True, count=20)
-_PEERS = ("litellm", "pydantic-ai", "langchain")
 
 
 def most(limit: float) -> Bar:
@@ -144,9 +146,21 @@ def least(limit: float) -> Bar:
     return Bar(limit, least=True)
 
 
+_BESIDE = tuple(Row("CPU", peer) for peer in PEERS)
+
+
+def _plain(name: str, job: Job) -> Case:
+    """The case of one call after the other, which is the same for both APIs."""
+    rows = (
+        Row("CPU", "ours", bar=most(0.60)),
+        Row("CPU", "ours on httpx2", bar=most(0.80)),
+        Row("CPU", "litellm", "ours", least(5)),
+    )
+    return Case(name, _all(job, "sdk", "ours", "ours on httpx2", *PEERS), (*rows, *_BESIDE))
+
+
 def _streams(api: str, job: Job, litellm: float) -> tuple[Case, ...]:
     """The cases of streams, which are the same for both APIs; ``litellm``: how much less CPU than its Router."""
-    others = [Row("CPU", peer) for peer in _PEERS]
     both = (
         Row("CPU", "ours", bar=most(0.15)),
         Row("first chunk", "ours", bar=most(1.0)),
@@ -156,8 +170,8 @@ def _streams(api: str, job: Job, litellm: float) -> tuple[Case, ...]:
     return (
         Case(
             f"stream of 200 chunks, {api}",
-            _all(job, "sdk", "ours", "ours on httpx2", *_PEERS),
-            (*both, Row("CPU", "litellm", "ours", least(litellm)), *others),
+            _all(job, "sdk", "ours", "ours on httpx2", *PEERS),
+            (*both, Row("CPU", "litellm", "ours", least(litellm)), *_BESIDE),
         ),
         Case(
             f"64 streams of 200 chunks at once, {api}",
@@ -169,26 +183,8 @@ def _streams(api: str, job: Job, litellm: float) -> tuple[Case, ...]:
 
 
 BARS = (
-    Case(
-        "plain call",
-        _all(CHAT, "sdk", "ours", "ours on httpx2", *_PEERS),
-        (
-            Row("CPU", "ours", bar=most(0.60)),
-            Row("CPU", "ours on httpx2", bar=most(0.80)),
-            Row("CPU", "litellm", "ours", least(5)),
-            *(Row("CPU", peer) for peer in _PEERS),
-        ),
-    ),
-    Case(
-        "plain call, Responses",
-        _all(RESPONSES, "sdk", "ours", "ours on httpx2", *_PEERS),
-        (
-            Row("CPU", "ours", bar=most(0.60)),
-            Row("CPU", "ours on httpx2", bar=most(0.80)),
-            Row("CPU", "litellm", "ours", least(5)),
-            *(Row("CPU", peer) for peer in _PEERS),
-        ),
-    ),
+    _plain("plain call", CHAT),
+    _plain("plain call, Responses", RESPONSES),
     Case(
         "128 calls in flight",
         _all(_at_once(CHAT, 128, 1024), "sdk", "ours", "ours on httpx2"),

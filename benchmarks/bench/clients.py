@@ -37,24 +37,25 @@ class Client(ABC):
     def build(self, job: Job) -> None:
         """Make the client.  What it imports is imported here: only this client's environment has it."""
 
+
+class AsyncClient(Client):
+    """A client that is awaited: it answers whole, and streams."""
+
     @abstractmethod
     async def whole(self, job: Job) -> str:
         """Return the text of one answer."""
 
+    @abstractmethod
     async def streamed(self, job: Job) -> tuple[str, float]:
         """Return the text of one stream, and after how many seconds its first piece was there."""
-        raise NotImplementedError(f"{type(self).__name__} is not measured with streams")
 
 
 class SyncClient(Client):
-    """A client that blocks, asked without an event loop."""
+    """A client that blocks, asked without an event loop; it is not measured with streams."""
 
     @abstractmethod
     def call(self, job: Job) -> str:
         """Return the text of one answer."""
-
-    async def whole(self, job: Job) -> str:
-        raise NotImplementedError(f"{type(self).__name__} blocks")
 
 
 def chat_piece(chunk: Any) -> str | None:
@@ -81,7 +82,7 @@ async def joined(stream: AsyncIterable[Any], piece: Callable[[Any], str | None],
     return "".join(pieces), first
 
 
-class Sdk(Client):
+class Sdk(AsyncClient):
     """``AsyncOpenAI`` as it comes: what everything is held against."""
 
     def build(self, job: Job) -> None:  # noqa: ARG002  it has no chain
@@ -216,8 +217,8 @@ _CLIENTS: Mapping[str, str] = {
 """Name of a client to where it is; a peer is imported where it is asked for, in an environment of its own."""
 
 
-def client_class(name: str) -> type[Client]:
+def client_class(name: str) -> type[AsyncClient | SyncClient]:
     """Return the class of a client."""
     module, _, cls = _CLIENTS[name].partition(".")
-    found: type[Client] = getattr(importlib.import_module(f"bench.{module}"), cls)
+    found: type[AsyncClient | SyncClient] = getattr(importlib.import_module(f"bench.{module}"), cls)
     return found

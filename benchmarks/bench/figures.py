@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -50,7 +51,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row of the table.  ``values`` are those of the rounds; none where its client is not installed."""
+    """One row of the table.  ``values`` are those of the rounds; none where its client could not be measured.
+
+    One without a quantity stands for the rows of a case that broke off.
+    """
 
     case: str
     quantity: str
@@ -66,6 +70,11 @@ class Figure:
     @property
     def value(self) -> float | None:
         return statistics.median(self.values) if self.values else None
+
+    @property
+    def held(self) -> bool:
+        """Whether it belongs to the total: it has a bar and was measured for long enough, or broke off."""
+        return not self.quantity or (self.bar is not None and self.judged)
 
     @property
     def verdict(self) -> str:
@@ -86,6 +95,13 @@ class Figure:
         shown = "" if value is None else f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
         noise = self._noise() if len(self.values) > 1 else ""
         return (self.case, self.quantity, shown, noise, str(self.bar or ""), self.verdict, self.detail)
+
+
+def total(figures: Iterable[Figure]) -> str:
+    """Return how many rows met their bar, of all that have one, and how many were not run."""
+    verdicts = Counter(figure.verdict for figure in figures if figure.held)
+    missed = f", {verdicts['not run']} not run" if verdicts["not run"] else ""
+    return f"{verdicts['met']} of {verdicts.total()} rows met{missed}"
 
 
 HEAD = ("case", "quantity", "figure", "spread", "bar", "", "of what")

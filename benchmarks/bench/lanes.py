@@ -36,6 +36,10 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
 class LaneError(RuntimeError):
     """A client could not do what it was told; the text says what it said."""
 
+    def __init__(self, client: str, said: str) -> None:
+        super().__init__(f"{client}: {said}")
+        self.client = client
+
 
 def python_of(client: str) -> str | None:
     """Return the interpreter that has this client, or None where none is installed."""
@@ -88,7 +92,7 @@ class Lane:
     def __init__(self, client: str, provider: Provider) -> None:
         python = python_of(client)
         if python is None:
-            raise LaneError(f"{client} is not installed; run: make bench")
+            raise LaneError(client, "is not installed; run: make bench")
         self.client, self._provider = client, provider
         self._said: TextIO = tempfile.TemporaryFile("w+")  # noqa: SIM115  as long as the process
         self._process = subprocess.Popen(
@@ -103,8 +107,10 @@ class Lane:
 
     def tell(self, does: str, **told: object) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"does": does, **told}) + "\n")
-        self._process.stdin.flush()
+        # A process that has ended says so by its silence.
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps({"does": does, **told}) + "\n")
+            self._process.stdin.flush()
 
     def heard(self) -> Mapping[str, Any]:
         assert self._process.stdout is not None
@@ -112,7 +118,7 @@ class Lane:
         answer: Mapping[str, Any] = json.loads(line) if line else {"error": "its process has ended"}
         if "error" in answer:
             self._said.seek(0)
-            raise LaneError(f"{self.client}: {answer['error']}\n{self._said.read()[-2000:]}")
+            raise LaneError(self.client, f"{answer['error']}\n{self._said.read()[-2000:]}")
         return answer
 
     def run(self, job: Job, does: str = "batch") -> Mapping[str, Any]:
@@ -146,13 +152,15 @@ class Track:
     without: tuple[str, ...] = ()
     """Clients that this run leaves out."""
     lanes: dict[str, Lane] = field(default_factory=dict)
-    absent: dict[str, str] = field(default_factory=dict)
-    """Client to why it is left out."""
+    absent: dict[str, LaneError] = field(default_factory=dict)
+    """What could not be measured: a client, or with a comma what was asked of it, to why."""
     watched: bool = True
     """Whether to look before each batch who else uses the processors."""
     batches: int = 0
     disturbed: int = 0
     """Batches that began while something else used the processors."""
+    spoilt: int = 0
+    """Those of them that count all the same: their case had too few quiet rounds."""
 
     def lane(self, client: str) -> Lane | None:
         """Return the lane of a client, or None where it cannot run."""
@@ -160,36 +168,50 @@ class Track:
             try:
                 self.lanes[client] = Lane(client, self.provider)
             except LaneError as error:
-                self.absent[client] = str(error)
+                self.absent[client] = error
         return self.lanes.get(client)
+
+    def must(self, client: str) -> Lane:
+        """Return the lane of a client.  Raises LaneError where it cannot run."""
+        lane = self.lane(client)
+        if lane is None:
+            raise self.absent[client]
+        return lane
 
     def interleaved(self, jobs: Mapping[str, Job], rounds: int) -> dict[str, list[Mapping[str, Any]]]:
         """Run every client's job once a round, in alternating order; return what each round took, by client.
 
-        A client that fails is left out, and told.
+        Rounds that count are those in which no batch began while something else used the processors, or all of them
+        where fewer than half were as quiet.  A client that fails is left out, and told.
         """
         found: dict[str, list[Mapping[str, Any]]] = {}
         for client, job in jobs.items():
             lane = self.lane(client)
-            if lane is not None and self._warm(lane, job):
+            # The first batch does not count: its calls import, connect, and fill caches.
+            if lane is not None and self._ran(lane, _few(job)) is not None:
                 found[client] = []
+        noise = []
         for number in range(rounds):
+            before = self.disturbed
             for client in in_turn(list(found), number):
                 self._calm()
-                found[client].append(self.lanes[client].run(jobs[client]))
-        return found
+                told = self._ran(self.lanes[client], jobs[client])
+                if told is None:
+                    del found[client]
+                else:
+                    found[client].append(told)
+            noise.append(self.disturbed - before)
+        counted = counting(noise)
+        self.spoilt += sum(noise[number] for number in counted)
+        return {client: [each[number] for number in counted] for client, each in found.items()}
 
-    def _warm(self, lane: Lane, job: Job) -> bool:
-        """Run a batch that does not count: the first call imports, connects, and fills caches."""
-        # Calls need their connections; streams take so long that a few more connections later are nothing.
-        at_once = min(job.at_once, 10) if job.stream else job.at_once
-        few = replace(job, count=max(at_once, min(job.count, 10)), at_once=at_once)
+    def _ran(self, lane: Lane, job: Job) -> Mapping[str, Any] | None:
+        """Run a batch; return what it took, or None where the client failed."""
         try:
-            lane.run(few)
+            return lane.run(job)
         except LaneError as error:
-            self.absent[f"{lane.client}, {job.api}{' stream' if job.stream else ''}"] = str(error)
-            return False
-        return True
+            self.absent.setdefault(f"{lane.client}, {job.api}{' stream' if job.stream else ''}", error)
+            return None
 
     def _calm(self) -> None:
         """Wait, though not for ever, until nobody else uses the processors."""
@@ -204,9 +226,29 @@ class Track:
             time.sleep(0.2)
             self.patience -= 0.25
 
+    @property
+    def noise(self) -> str:
+        """How many batches were disturbed, in words."""
+        return (
+            f"of which {self.disturbed} began while something else used the processors; "
+            f"{self.spoilt} of them count all the same"
+        )
+
     def close(self) -> None:
         for lane in self.lanes.values():
             lane.close()
+
+
+def _few(job: Job) -> Job:
+    # Calls need their connections; streams take so long that a few more connections later are nothing.
+    at_once = min(job.at_once, 10) if job.stream else job.at_once
+    return replace(job, count=max(at_once, min(job.count, 10)), at_once=at_once)
+
+
+def counting(noise: Sequence[int]) -> list[int]:
+    """Return the numbers of the rounds that count: those without noise, or all where they are fewer than half."""
+    quiet = [number for number, disturbed in enumerate(noise) if not disturbed]
+    return quiet if 2 * len(quiet) >= len(noise) else list(range(len(noise)))
 
 
 def in_turn(clients: Sequence[str], number: int) -> list[str]:

@@ -9,11 +9,11 @@ import time
 from typing import Any
 
 from bench.bodies import MODEL
-from bench.clients import KEY, PIECES, Client, joined, messages_of
+from bench.clients import KEY, PIECES, AsyncClient, joined, messages_of
 from bench.jobs import Job
 
 
-class LiteLLMRouter(Client):
+class LiteLLMRouter(AsyncClient):
     """LiteLLM's Router: one group for each target, chained by ``fallbacks``."""
 
     def build(self, job: Job) -> None:  # noqa: ARG002  its chain is always three long
@@ -48,7 +48,7 @@ class LiteLLMRouter(Client):
         return await joined(stream, PIECES[job.api], begun)
 
 
-class PydanticAI(Client):
+class PydanticAI(AsyncClient):
     """pydantic-ai's ``FallbackModel`` over three OpenAI models."""
 
     def build(self, job: Job) -> None:  # noqa: ARG002  its chain is always three long
@@ -95,7 +95,7 @@ def _part(event: Any) -> str | None:
     return str(event.part.content) if event.event_kind == "part_start" else None
 
 
-class LangChain(Client):
+class LangChain(AsyncClient):
     """LangChain's ``ChatOpenAI`` ``with_fallbacks``."""
 
     def build(self, job: Job) -> None:  # noqa: ARG002  its chain is always three long

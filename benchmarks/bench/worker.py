@@ -15,11 +15,13 @@ import sys
 import time
 import traceback
 import tracemalloc
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bench.clients import Client, Ports, SyncClient, client_class
+from bench.clients import AsyncClient, Ports, SyncClient, client_class
 from bench.jobs import CLIENT_CPU, Job, pin
 
 Told = Mapping[str, object]
@@ -33,13 +35,13 @@ class Worker:
     def __init__(self, name: str, ports: Ports) -> None:
         self.name, self.ports = name, ports
         self.loop = asyncio.new_event_loop()
-        self._made: dict[tuple[str, int, int], Client] = {}
+        self._made: dict[tuple[str, int, int], AsyncClient | SyncClient] = {}
 
-    def client(self, job: Job) -> Client:
+    def client(self, job: Job) -> AsyncClient | SyncClient:
         key = (job.port, job.hops, job.models)
         if key not in self._made:
 
-            async def make() -> Client:
+            async def make() -> AsyncClient | SyncClient:
                 return client_class(self.name)(job, self.ports[job.port], [self.ports["second"], self.ports["third"]])
 
             self._made[key] = self.loop.run_until_complete(make())
@@ -59,12 +61,12 @@ class Worker:
                     f"{self.name} got {len(text)} characters where {characters} were sent: {text[:80]!r}"
                 )
 
-        async def one() -> None:
+        async def one(asked: AsyncClient) -> None:
             if job.stream:
-                text, first = await client.streamed(job)
+                text, first = await asked.streamed(job)
                 firsts.append(first)
             else:
-                text = await client.whole(job)
+                text = await asked.whole(job)
             check(text)
 
         gc.collect()
@@ -73,7 +75,7 @@ class Worker:
             for _ in range(job.count):
                 check(client.call(job))
         else:
-            self.loop.run_until_complete(_keep_going(one, job.count, job.at_once))
+            self.loop.run_until_complete(_keep_going(partial(one, client), job.count, job.at_once))
         wall = time.perf_counter() - begun
         self.loop.run_until_complete(asyncio.sleep(SETTLE))
         cpu = time.process_time() - spent
@@ -93,14 +95,7 @@ class Worker:
             tracemalloc.stop()
 
     def versions(self, names: list[str]) -> Told:
-        """Return the versions of those distributions that are installed here."""
-        found = {}
-        for name in names:
-            try:
-                found[name] = version(name)
-            except PackageNotFoundError:
-                continue
-        return {"python": ".".join(map(str, sys.version_info[:3])), **found}
+        return installed(names)
 
     def obey(self, told: Told) -> Told:
         """Do what one line says."""
@@ -120,13 +115,22 @@ _INSIDE = ("decisions", "outage", "silence")
 _OWN: Mapping[str, Callable[..., Told]] = {"batch": Worker.batch, "kept": Worker.kept, "versions": Worker.versions}
 
 
-async def _keep_going(one: Callable[[], object], count: int, at_once: int) -> None:
+def installed(names: Iterable[str]) -> dict[str, str]:
+    """Return Python's version, and those of the distributions that are installed here."""
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for name in names:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+async def _keep_going(one: Callable[[], Awaitable[None]], count: int, at_once: int) -> None:
     """Run ``count`` calls with so many in flight all the time."""
     left = iter(range(count))
 
     async def runner() -> None:
         for _ in left:
-            await one()  # type: ignore[misc]  # a coroutine
+            await one()
 
     if at_once == 1:
         await runner()
