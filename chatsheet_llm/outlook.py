@@ -30,6 +30,7 @@ from chatsheet_llm.models import ModelSpec, Registry
 from chatsheet_llm.modes import DOUBTS, Choice, Question, barrier, choose, conflict, doubt
 from chatsheet_llm.parameters import PARAMETER, refused, renamed, telling_of
 from chatsheet_llm.places import Place, lacking, parse_hop
+from chatsheet_llm.portable import Judge, carried
 from chatsheet_llm.route import Mode, Skip
 
 HEEDED = ((DOUBTS | {PARAMETER}, True), (DOUBTS, True), (DOUBTS, False), (frozenset[str](), False))
@@ -79,6 +80,8 @@ class Outlook:
     """The name by which bridges and defaults know the model."""
     telling: frozenset[str] = frozenset()
     """Parameters that the model may refuse, or knows by another name; a request without them fits as it is."""
+    carried: Mapping[str, Judge] = field(default_factory=dict)
+    """What a bridge to the hop and its model are certain to take."""
     defaults: ModelSpec | None = None
     """The entry of the model, where it has anything to lay under a request."""
     filled: bool = False
@@ -206,6 +209,7 @@ def outlook(
         whole=_whole(endpoint, choice.mode, known, learned) if kind.stream else None,
         real=known.base_model if is_claude(known.base_model) else known.deployment,
         telling=telling,
+        carried=carried(kind.format, choice.mode, known.capability) if choice.mode != kind.format else {},
         defaults=spec if spec is not None and spec.has_defaults else None,
         filled=spec is not None and bool(telling) and _doubted(spec, choice.mode, known, kind.format),
     )
@@ -250,7 +254,8 @@ def _excluded(asked: Question, choice: Choice, endpoint: Reachable, path: str) -
     if choice.mode not in endpoint.modes:
         return MODE, f"endpoint {endpoint.name!r} does not speak {choice.mode}, and {choice.reason}"
     if asked.hop_mode not in (None, choice.mode):
-        return choice.rule, f"{choice.reason} to {choice.mode}"
+        told = f"{choice.reason} to {choice.mode}, and the chain names this hop for {asked.hop_mode} alone"
+        return choice.rule, f"{told}; set no mode, or name {endpoint.name!r} without one"
     against = conflict(asked, choice)
     if against is not None:
         return MODE, against

@@ -11,40 +11,36 @@ from types import MappingProxyType
 
 from chatsheet_llm.capabilities import Capability
 from chatsheet_llm.formats.tables import LEAST_TOKENS
-from chatsheet_llm.hops import Call
-from chatsheet_llm.outlook import Outlook
 from chatsheet_llm.route import Mode
 
 Judge = Callable[[object], bool]
 
 
-def portable(call: Call, look: Outlook) -> bool:
-    """Whether a hop that the rules leave in can serve a request that holds no state.  False says nothing."""
-    hop, known, body = look.hop, look.known, call.body
-    if hop is None or known is None or hop.mode is None or call.format is None or body is None:
-        return False
-    row = known.capability if hop.mode != "messages" else None
-    if hop.mode == call.format:
-        # It goes as it is; only its model may refuse some of it.
-        return look.telling.isdisjoint(body)
-    judges = CARRIED.get((call.format, hop.mode))
-    if judges is None or (row is not None and not _taken(body, row)):
-        return False
+def carried(own: Mode, mode: Mode, row: Capability | None) -> Mapping[str, Judge]:
+    """Return the parameters of a caller's format that a hop of another is certain to serve, each with what tells so.
+
+    ``row`` is what is known of the model: a parameter that it may refuse, under whatever name it is sent, is none.
+    """
+    judges = CARRIED.get((own, mode), {})
+    if row is None or mode == "messages":
+        return judges
+    refused = row.refused | row.refused_on_chat
+    doubted = refused | _EFFORTS | row.renamed_on_chat.keys()
+    return {name: judge for name, judge in judges.items() if not {name, _SENT_AS.get(name)} & doubted}
+
+
+def portable(body: Mapping[str, object], judges: Mapping[str, Judge]) -> bool:
+    """Whether a hop is certain to serve a request that holds no state, by what :func:`carried` says of it."""
     if "max_tokens" in body and "max_completion_tokens" in body:
         return False
-    return all((judge := judges.get(name)) is not None and judge(value) for name, value in body.items())
+    for name in body:
+        judge = judges.get(name)
+        if judge is None or not judge(body[name]):
+            return False
+    return bool(judges)
 
 
-def _taken(body: Mapping[str, object], row: Capability) -> bool:
-    """Whether it is certain that a model refuses no parameter, under whatever name it is sent."""
-    refused = row.refused | row.refused_on_chat
-    return not any(
-        name in refused or _SENT_AS.get(name) in refused or name in _EFFORTS or name in row.renamed_on_chat
-        for name in body
-    )
-
-
-_EFFORTS = ("reasoning_effort", "reasoning")
+_EFFORTS = frozenset({"reasoning_effort", "reasoning"})
 _SENT_AS: Mapping[str, str] = MappingProxyType(
     {
         "max_tokens": "max_output_tokens",
@@ -55,20 +51,19 @@ _SENT_AS: Mapping[str, str] = MappingProxyType(
 
 
 def _words(value: object) -> bool:
-    """Messages of plain words, the last of them the user's.  All are asked at once: there may be hundreds."""
+    """Messages of plain words, the last of them the user's."""
     if type(value) is not list or not value:
         return False
     try:
-        said = [message["content"] for message in value]
-        fields = set().union(*value)
-        roles = {message["role"] for message in value}
+        for message in value:
+            said = message["content"]
+            if type(said) is not str or not said or message["role"] not in _ROLES or len(message) != 2:
+                return False
     except (TypeError, KeyError):
         return False
-    told = fields <= _FIELDS and roles <= _ROLES and {each.__class__ for each in said} == {str} and all(said)
-    return told and value[-1]["role"] == "user"
+    return bool(value[-1]["role"] == "user")
 
 
-_FIELDS = frozenset({"role", "content"})
 _ROLES = frozenset({"system", "developer", "user", "assistant"})
 
 

@@ -126,7 +126,13 @@ class Walk:
 
     def _certain(self, look: Outlook) -> bool:
         """Whether a hop will be made of what the rules say, whatever else the request says."""
-        return self._homes.empty and (self._call.format is None or portable(self._call, look))
+        own, body, hop = self._call.format, self._call.body, look.hop
+        if own is None or not self._homes.empty:
+            return self._homes.empty
+        if body is None or hop is None:
+            return False
+        # In the caller's format it goes as it is; only its model may refuse some of it.
+        return look.telling.isdisjoint(body) if hop.mode == own else portable(body, look.carried)
 
     def amend(self, hop: Hop, fault: str) -> Hop | Left | None:
         """Return the hop in the form that a fault asks for: see :data:`~chatsheet_llm.hops.Amend`."""
