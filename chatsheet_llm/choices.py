@@ -1,11 +1,13 @@
-"""What a client, its copies and one call may choose: chain, mode, deadline, losses, persistence.  Sends nothing."""
+"""What a client, its copies and one call may choose: chain, mode, times, losses, persistence.  Sends nothing."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TypeGuard, cast
 
+import httpx2
 from tenacity import stop_after_attempt
 
 from chatsheet_llm.errors import SettingsError
@@ -24,6 +26,8 @@ _ONE_OF: Mapping[str, tuple[str, ...]] = {
     "stream_recovery": ("off", "buffer", "restart"),
 }
 """Key to the words that it takes."""
+_PARTS = ("connect", "read", "write", "pool")
+"""Of a timeout, in the order in which a tuple has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +50,21 @@ class Choices:
         on_loss: OnLoss | None,
         stream_recovery: Recovery | None = None,
         hedge_after: HedgeAfter | None = None,
+        *,
+        where: str,
     ) -> Choices:
-        """Return the choices with those changed that were given.  Raises SettingsError."""
+        """Return the choices with those changed that were given.  Raises SettingsError, which begins with ``where``."""
         made = self
         if chain is not None:
-            made = replace(made, chain=_chain(chain, "ChatClient"))
+            made = replace(made, chain=_chain(chain, where))
         if deadline is not None:
-            made = replace(made, deadline=_deadline(deadline, "ChatClient"))
+            made = replace(made, deadline=_deadline(deadline, where))
         if on_loss is not None:
-            made = replace(made, on_loss=cast("OnLoss", _word("on_loss", on_loss, "")))
+            made = replace(made, on_loss=cast("OnLoss", _word("on_loss", on_loss, where)))
         if stream_recovery is not None:
-            word = _word("stream_recovery", stream_recovery, "")
-            made = replace(made, stream_recovery=cast("Recovery", word))
+            made = replace(made, stream_recovery=cast("Recovery", _word("stream_recovery", stream_recovery, where)))
         if hedge_after is not None:
-            made = replace(made, hedge_after=_hedge_after(hedge_after, "ChatClient"))
+            made = replace(made, hedge_after=_hedge_after(hedge_after, where))
         return made
 
     def persistent(self, retries: int) -> Policy:
@@ -82,14 +87,60 @@ def read_block(value: object) -> Mapping[str, object]:
     if "chain" in block:
         block["chain"] = _chain(block["chain"], where)
     if "mode" in block and block["mode"] not in MODES:
-        raise SettingsError(f"{where}: mode must be one of {', '.join(MODES)}; got {block['mode']!r}")
+        raise SettingsError(f"{where}: mode must be one of {', '.join(MODES)}; got {_shown(block['mode'])}")
     if "deadline" in block:
         block["deadline"] = _deadline(block["deadline"], where)
     if "hedge_after" in block:
         block["hedge_after"] = _hedge_after(block["hedge_after"], where)
     for name in _ONE_OF.keys() & block.keys():
-        _word(name, block[name], f"{where}: ")
+        _word(name, block[name], where)
     return block
+
+
+def timeout_from(value: object, where: str) -> float | httpx2.Timeout | None:
+    """Return a timeout of any kind that the SDK takes: seconds, a tuple or object of parts, None for no limit.
+
+    Raises SettingsError, which begins with ``where``.
+    """
+    parts: Mapping[str, object]
+    if value is None or (_is_number(value) and value > 0):
+        return value
+    if isinstance(value, tuple) and 2 <= len(value) <= 4:
+        parts = {**dict.fromkeys(_PARTS), **dict(zip(_PARTS, value, strict=False))}
+    else:
+        # httpx2's own, or that of httpx, which the SDK takes too.
+        as_dict = getattr(value, "as_dict", None)
+        parts = as_dict() if callable(as_dict) else {}
+    if parts.keys() != set(_PARTS) or parts["read"] == 0 or not all(map(_is_part, parts.values())):
+        raise SettingsError(
+            f"{where}: timeout must be a number of seconds greater than 0, a tuple of connect and read (and write and "
+            f"pool), an httpx2.Timeout, or None for no limit; got {_shown(value)}"
+        )
+    return value if isinstance(value, httpx2.Timeout) else httpx2.Timeout(**cast("dict[str, float | None]", parts))
+
+
+def retries_from(value: object, where: str) -> int:
+    """Return a number of re-sends.  Raises SettingsError, which begins with ``where``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise SettingsError(f"{where}: max_retries must be a whole number of at least 0; got {_shown(value)}")
+    return value
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    # There are integers that no float can hold.
+    return not math.isnan(value) if isinstance(value, float) else abs(value) < 2**1000
+
+
+def _is_part(value: object) -> bool:
+    return value is None or (_is_number(value) and value >= 0)
+
+
+def _shown(value: object) -> str:
+    """A value as the caller wrote it, but not all of a long one."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _word(name: str, value: object, where: str) -> object:
@@ -97,27 +148,29 @@ def _word(name: str, value: object, where: str) -> object:
     allowed = _ONE_OF[name]
     if value not in allowed:
         listed = ", ".join(map(repr, allowed[:-1])) + f" or {allowed[-1]!r}"
-        raise SettingsError(f"{where}{name} must be {listed}; got {value!r}")
+        raise SettingsError(f"{where}: {name} must be {listed}; got {_shown(value)}")
     return value
 
 
 def _chain(value: object, where: str) -> tuple[str, ...]:
     hops = value.split(",") if isinstance(value, str) else value
     if not isinstance(hops, Sequence) or not hops or not all(isinstance(hop, str) and hop.strip() for hop in hops):
-        raise SettingsError(f"{where}: chain must list hops such as 'litellm' or 'azure/responses'; got {value!r}")
+        raise SettingsError(
+            f"{where}: chain must list hops such as 'litellm' or 'azure/responses'; got {_shown(value)}"
+        )
     return tuple(hop.strip() for hop in hops)
 
 
 def _hedge_after(value: object, where: str) -> HedgeAfter:
     if value == "p95":
         return "p95"
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= LONGEST_DEADLINE:
-        raise SettingsError(f"{where}: hedge_after must be a number of seconds, or 'p95'; got {str(value)[:40]!r}")
+    if not _is_number(value) or not 0 < value <= LONGEST_DEADLINE:
+        raise SettingsError(f"{where}: hedge_after must be a number of seconds, or 'p95'; got {_shown(value)}")
     return float(value)
 
 
 def _deadline(value: object, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= LONGEST_DEADLINE:
+    if not _is_number(value) or not 0 < value <= LONGEST_DEADLINE:
         allowed = f"a number of seconds greater than 0 and at most {LONGEST_DEADLINE:.0f}"
-        raise SettingsError(f"{where}: deadline must be {allowed}; got {str(value)[:40]}")
+        raise SettingsError(f"{where}: deadline must be {allowed}; got {_shown(value)}")
     return float(value)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
+from chatsheet_llm.classify_unsendable import unsendable
 from chatsheet_llm.faults import BY_CODE, BY_PARAM, BY_STATUS, BY_TEXT, BY_TYPE_ALONE, FAULTS, NOT_FOUND, Fault
 from chatsheet_llm.hints import hint_in_text
 from chatsheet_llm.hints import retry_after as retry_after
@@ -21,6 +22,7 @@ _SAFE_HEADERS = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_MESSAGE = 600
+_USER = re.compile(r"//[^/@]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,14 @@ class Failure:
     """Whether the failure domain is to blame: not where the caller gave the attempt hardly any time."""
     taught: bool = False
     """Whether it was remembered what it says of the deployment, so that its failure domain need not be shut for it."""
+    url: str | None = None
+    """Where the attempt went, or was to go, without query and user; None where that is not known."""
 
     def without(self, secrets: Collection[str]) -> Failure:
         """Return the failure without these texts in anything that the provider said."""
         message = redact(self.message, secrets) if self.message else self.message
-        return replace(self, message=message, body=redacted(self.body, secrets))
+        url = redact(self.url, secrets) if self.url else self.url
+        return replace(self, message=message, body=redacted(self.body, secrets), url=url)
 
     @property
     def row(self) -> Fault:
@@ -71,6 +76,12 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     return next((headers[name] for name in names if headers.get(name)), None)
 
 
+def bare_url(url: object) -> str | None:
+    """Return a URL without its query and user, which may hold a credential; None for none."""
+    # A path may hold a URL, too: that of a caller who took the client for one that goes anywhere.
+    return None if url is None else redact(_USER.sub("//", re.split("[?#]", str(url), maxsplit=1)[0]))
+
+
 # --- replies -------------------------------------------------------------------------------------------------------
 
 _STATUS_SAYS_MORE = frozenset(("server_error", status) for status in (408, 502, 503, 504, 529))
@@ -86,7 +97,12 @@ _REJECTED = frozenset({400, 401, 402, 403, 404, 405, 407, 409, 413, 422, 425, 42
 
 
 def classify_reply(
-    status: int, headers: Mapping[str, str], body: bytes | str | object, *, now: datetime | None = None
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes | str | object,
+    *,
+    now: datetime | None = None,
+    url: object = None,
 ) -> Failure:
     """Name the fault of a complete HTTP reply that is not a success.  ``body`` is the raw text or the parsed JSON."""
     parsed, text = _parsed(body)
@@ -96,7 +112,8 @@ def classify_reply(
     if hint is None:
         hint = hint_in_text(_text_field(error, "message")) if fault in ("rate", "overload") else None
     rejected = status in _REJECTED or status in (503, 529) or 300 <= status < 400 or fault in _REFUSALS
-    return _failure(fault, "rejected" if rejected else "ambiguous", status, headers, error, parsed, text, hint)
+    state: SendState = "rejected" if rejected else "ambiguous"
+    return replace(_failure(fault, state, status, headers, error, parsed, text, hint), url=bare_url(url))
 
 
 def classify_event(event: Mapping[str, object], headers: Mapping[str, str], *, content_seen: bool) -> Failure:
@@ -277,6 +294,8 @@ _BY_EXCEPTION: Mapping[str, tuple[str, SendState]] = {
     "AnswerTooLarge": ("response_too_large", "ambiguous"),
     "NoAnswer": ("no_content", "ambiguous"),
     "ProxyError": ("proxy", "not_sent"),
+    "ProxyUnreachable": ("proxy_failed", "not_sent"),
+    "ProxyTimeout": ("proxy_timeout", "not_sent"),
     "PoolTimeout": ("pool", "not_sent"),
     "ConnectTimeout": ("connect_timeout", "not_sent"),
     "ConnectError": ("connect", "not_sent"),
@@ -327,9 +346,25 @@ def classify_exception(error: BaseException) -> Failure | None:
         answered = re.match(r"([45])\d\d\b", str(chain[-1]))
         if answered is not None and not str(chain[-1]).startswith("407"):
             fault = "proxy_failed" if answered[1] == "5" else "proxy_denied"
+        elif "could not connect" in str(chain[-1]):
+            # A SOCKS proxy's answer.
+            fault = "proxy_failed"
+    last = chain[-1]
+    if isinstance(last, UnicodeEncodeError) and last.encoding != "ascii":
+        # Headers, and the credentials in them, are encoded as ASCII.
+        where, message = unsendable(last)
+        return Failure("unsendable", state, code="invalid_request", param=where, message=message)
     # What could not be encoded may be a key: its text stays out.
-    message = None if fault == "encode" else redact(str(chain[-1]))[:200] or None
-    return Failure(fault=fault, send_state=state, message=message)
+    said = None if fault == "encode" else redact(str(last))[:200] or None
+    return Failure(fault=fault, send_state=state, message=said, url=_url_of(error))
+
+
+def _url_of(error: BaseException) -> str | None:
+    try:
+        return bare_url(getattr(getattr(error, "request", None), "url", None))
+    except RuntimeError:
+        # The HTTP library's own way to say that there is none.
+        return None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -16,7 +16,7 @@ from chatsheet_llm import delivery, drive, sdk
 from chatsheet_llm.answer import Answer
 from chatsheet_llm.asking import call_of, exchange_of, hops_of
 from chatsheet_llm.connections import running_loop
-from chatsheet_llm.construction import Construction, Http
+from chatsheet_llm.construction import Construction, Http, by_its_name
 from chatsheet_llm.errors import LocalResourceError
 from chatsheet_llm.inspection import Inspection
 from chatsheet_llm.latency import latency_key
@@ -65,6 +65,7 @@ class _Facade(Construction[Http], Inspection):
         return Run(exchange, steps, own, setup)
 
 
+@by_its_name
 class ChatClient(_Facade[httpx2.Client], openai.OpenAI):
     """An ``openai.OpenAI`` whose requests walk the chain of the settings.
 
@@ -76,8 +77,8 @@ class ChatClient(_Facade[httpx2.Client], openai.OpenAI):
         deadline: seconds for a whole call, all hops and waits included; for a stream, until its first content.
         on_loss: ``"error"`` leaves a hop out that cannot carry something the caller set, ``"drop"`` sends without it
             and lists it in ``Route.losses``.
-        timeout: seconds for one attempt (an ``httpx2.Timeout``'s read timeout counts); longer than the deadline, it
-            also raises that.
+        timeout: seconds for one attempt (of an ``httpx2.Timeout``, or a tuple of connect and read, the read timeout
+            counts); longer than the deadline, it also raises that.  May be set later too, like ``max_retries``.
         max_retries: re-sends on one hop.
         stream_recovery: what becomes of a stream that breaks behind its first content.  ``"off"`` raises
             StreamInterrupted; ``"buffer"`` hands on whole answers only, and the deadline then bounds the whole answer;
@@ -170,6 +171,7 @@ class ChatClient(_Facade[httpx2.Client], openai.OpenAI):
         self._core.connections.close()
 
 
+@by_its_name
 class AsyncChatClient(_Facade[httpx2.AsyncClient], openai.AsyncOpenAI):
     """An ``openai.AsyncOpenAI`` whose requests walk the chain; arguments and errors as for :class:`ChatClient`.
 

@@ -109,9 +109,14 @@ class Connections:
         return self._closed or (self._given is not None and self._given.is_closed)
 
     def must_be_open(self) -> None:
-        """Raise LocalResourceError where the client is closed."""
-        if self.closed:
+        """Raise LocalResourceError where the client is closed, or the HTTP client that it was given."""
+        if self._closed:
             raise LocalResourceError("this client is closed; make a new one")
+        if self.closed:
+            raise LocalResourceError(
+                "the http_client that this client was given is closed; keep it open as long as this one is used, "
+                "and make new ones of both"
+            )
 
     def own_process(self) -> None:
         """Start anew in a child after a fork: two processes on one connection read each other's answers.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import httpx2
@@ -12,7 +14,7 @@ from tenacity import stop_after_attempt
 from typing_extensions import Self
 
 from chatsheet_llm import sdk
-from chatsheet_llm.choices import Choices
+from chatsheet_llm.choices import Choices, retries_from, timeout_from
 from chatsheet_llm.core import Core
 from chatsheet_llm.credentials import without_credentials
 from chatsheet_llm.errors import SettingsError, UnsupportedPathError
@@ -28,8 +30,17 @@ if TYPE_CHECKING:
 
 Http = TypeVar("Http", httpx2.Client, httpx2.AsyncClient)
 
+_C = TypeVar("_C")
+
 _PLACEHOLDER = "chatsheet"
 """Stands where the SDK wants a key: the keys belong to the endpoints."""
+_OF_AN_ENDPOINT = frozenset(
+    (
+        *("api_key", "admin_api_key", "workload_identity", "organization", "project", "provider"),
+        *("base_url", "websocket_base_url", "data_residency", "http_client", "_enforce_credentials", "_extra_kwargs"),
+    )
+)
+"""What the SDK's client and its ``copy`` have beside our own arguments."""
 
 
 class Construction(Generic[Http]):
@@ -38,6 +49,8 @@ class Construction(Generic[Http]):
     _HTTP: type[Http]
     _core: Core
     _choices: Choices
+    _made = False
+    """Whether the SDK's constructor has set what it sets."""
     # Of the SDK's client, which stands behind in the method resolution order.
     timeout: float | httpx2.Timeout | None
     max_retries: int
@@ -59,7 +72,7 @@ class Construction(Generic[Http]):
         chain: Sequence[str] | str | None = None,
         deadline: float | None = None,
         on_loss: OnLoss | None = None,
-        timeout: float | httpx2.Timeout | NotGiven | None = NOT_GIVEN,
+        timeout: float | httpx2.Timeout | tuple[float | None, ...] | NotGiven | None = NOT_GIVEN,
         max_retries: int | None = None,
         stream_recovery: Recovery | None = None,
         hedge_after: HedgeAfter | None = None,
@@ -70,9 +83,17 @@ class Construction(Generic[Http]):
         stop: stop_base | None = None,
         state: StateStore | None = None,
     ) -> None:
+        where = type(self).__name__
+        if not isinstance(settings, (Settings, type(None))):
+            raise TypeError(
+                f"{where}: settings must be a Settings, as in {where}(Settings(...)); got a {type(settings).__name__} "
+                "(the URL of a server is base_url)"
+            )
+        limit = timeout if isinstance(timeout, NotGiven) else timeout_from(timeout, where)
+        asked = None if max_retries is None else retries_from(max_retries, where)
         told: Settings = _named(Settings() if settings is None else settings, api_key, base_url, organization, project)
         core = Core(told, self._HTTP, http_client, state)
-        first = told.max_retries if max_retries is None else max_retries
+        first = told.max_retries if asked is None else asked
         policy = Policy(max_retries=first, stop=stop or stop_after_attempt(max(told.max_sends, first + 1)))
         choices = Choices(
             chain=told.chain if api_key is None and base_url is None else ("openai", *told.chain),
@@ -84,10 +105,10 @@ class Construction(Generic[Http]):
             stream_recovery=told.stream_recovery,
             hedge_after=told.hedge_after,
         )
-        choices = choices.changed(chain, deadline, on_loss, stream_recovery, hedge_after)
-        if max_retries is not None:
-            choices = replace(choices, policy=choices.persistent(max_retries))
-        self._start(core, choices, timeout, default_headers, default_query, webhook_secret)
+        choices = choices.changed(chain, deadline, on_loss, stream_recovery, hedge_after, where=where)
+        if asked is not None:
+            choices = replace(choices, policy=choices.persistent(asked))
+        self._start(core, choices, limit, default_headers, default_query, webhook_secret)
 
     def _start(
         self,
@@ -117,6 +138,19 @@ class Construction(Generic[Http]):
             http_client=core.connections.http(first.network),
         )
         sdk.forget_environment(self, headers)
+        self._made = True
+
+    if not TYPE_CHECKING:  # with it, any name at all could be set
+
+        def __setattr__(self, name: str, value: object) -> None:
+            """Set what the SDK's client lets be set later and what counts; refuse what would do nothing."""
+            if self._made and name in _OF_AN_ENDPOINT and value != getattr(self, name, None):
+                # It may be a key, and a traceback may show locals.
+                del value
+                raise SettingsError(_refusal(f"{type(self).__name__}: cannot set", [name]))
+            if self._made and name in _CHECKS and not isinstance(value, NotGiven):
+                value = _CHECKS[name](value, type(self).__name__)
+            super().__setattr__(name, value)
 
     def copy(
         self,
@@ -124,8 +158,9 @@ class Construction(Generic[Http]):
         chain: Sequence[str] | str | None = None,
         deadline: float | None = None,
         on_loss: OnLoss | None = None,
-        timeout: float | httpx2.Timeout | NotGiven | None = NOT_GIVEN,
+        timeout: float | httpx2.Timeout | tuple[float | None, ...] | NotGiven | None = NOT_GIVEN,
         max_retries: int | NotGiven = NOT_GIVEN,
+        webhook_secret: str | None = None,
         stream_recovery: Recovery | None = None,
         hedge_after: HedgeAfter | None = None,
         default_headers: Mapping[str, str] | None = None,
@@ -139,41 +174,47 @@ class Construction(Generic[Http]):
         Takes what the SDK's ``copy`` takes but for what belongs to an endpoint (key, URL, HTTP client): those raise
         SettingsError.  Closing one closes both, as with the SDK.
         """
+        where = f"{type(self).__name__}.copy()"
+        for name in belongs_to_an_endpoint.keys() - _OF_AN_ENDPOINT:
+            close = get_close_matches(name, Construction.copy.__kwdefaults__ or (), 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise TypeError(f"{where} got an unexpected keyword argument {name!r}{hint}")
         unset = (type(None), NotGiven)
         refused = [name for name, value in belongs_to_an_endpoint.items() if not isinstance(value, unset)]
         if refused:
-            raise SettingsError(
-                f"copy() cannot change {', '.join(refused)}: that belongs to an endpoint; make a new client for it"
-            )
+            raise SettingsError(_refusal("copy() cannot change", refused))
         if default_headers is not None and set_default_headers is not None:
             raise ValueError("give default_headers or set_default_headers, not both")
         if default_query is not None and set_default_query is not None:
             raise ValueError("give default_query or set_default_query, not both")
-        choices = self._choices.changed(chain, deadline, on_loss, stream_recovery, hedge_after)
-        if not isinstance(max_retries, NotGiven):
-            choices = replace(choices, policy=choices.persistent(max_retries))
+        choices = self._choices.changed(chain, deadline, on_loss, stream_recovery, hedge_after, where=where)
+        limit: float | httpx2.Timeout | NotGiven | None = NOT_GIVEN
+        if not isinstance(timeout, NotGiven):
+            limit = timeout_from(timeout, where)
+        elif self.timeout is not self._no_timeout:
+            limit = self.timeout
+        # This, too, may have been set on the client itself.
+        retries = self.max_retries if isinstance(max_retries, NotGiven) else retries_from(max_retries, where)
+        if retries != choices.policy.max_retries or not isinstance(max_retries, NotGiven):
+            choices = replace(choices, policy=choices.persistent(retries))
         headers = {**self._custom_headers, **(default_headers or {})}
         query = {**self._custom_query, **(default_query or {})}
         made = self.__class__.__new__(self.__class__)
         made._start(  # noqa: SLF001  our own
             self._core,
             choices,
-            NOT_GIVEN
-            if isinstance(timeout, NotGiven) and self.timeout is self._no_timeout
-            else self.timeout
-            if isinstance(timeout, NotGiven)
-            else timeout,
+            limit,
             headers if set_default_headers is None else set_default_headers,
             query if set_default_query is None else set_default_query,
-            self.webhook_secret,
+            self.webhook_secret if webhook_secret is None else webhook_secret,
         )
         return made
 
     with_options = copy
 
-    def with_chain(self, *chain: str) -> Self:
-        """Return a client that shares everything with this one but walks these hops."""
-        return self.copy(chain=chain)
+    def with_chain(self, *chain: str | Sequence[str]) -> Self:
+        """Return a client that shares everything with this one but walks these hops, given one by one or as a list."""
+        return self.copy(chain=cast("Sequence[str]", chain) if len(chain) != 1 else chain[0])
 
     @property
     def auth_headers(self) -> dict[str, str]:
@@ -193,8 +234,26 @@ class Construction(Generic[Http]):
         """Return the timeout that the caller set, for this request or for the client; None where none was set."""
         asked = sdk.timeout_of(options)
         if not isinstance(asked, NotGiven):
-            return asked
+            return timeout_from(asked, options.url)
         return None if self.timeout is self._no_timeout else self.timeout
+
+
+_CHECKS = {"timeout": timeout_from, "max_retries": retries_from}
+"""What may be set on a client after it was made."""
+
+
+def _refusal(who: str, names: Sequence[str]) -> str:
+    return f"{who} {', '.join(names)}: that belongs to an endpoint; make a new client for it"
+
+
+def by_its_name(cls: type[_C]) -> type[_C]:
+    """Give a client a constructor of its own name, for what Python says of an argument that it does not have."""
+    shared = Construction.__init__
+    own = FunctionType(shared.__code__, shared.__globals__, shared.__name__, shared.__defaults__, shared.__closure__)
+    own.__kwdefaults__, own.__annotations__ = shared.__kwdefaults__, shared.__annotations__
+    own.__qualname__ = f"{cls.__name__}.{shared.__name__}"
+    type.__setattr__(cls, shared.__name__, own)
+    return cls
 
 
 def _named(

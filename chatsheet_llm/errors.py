@@ -39,8 +39,9 @@
 
 Where the HTTP status says something else than the tree, the error is the SDK's class for the status as well.
 
-No error holds a credential, the request's headers or its body: ``.request`` is method and URL, ``.response`` the
-status, an allow-listed set of headers and the provider's own body.  All of them pickle.
+No error holds a credential, the request's headers or its body: ``.request`` is the URL of the attempt that it tells of,
+without query and user (``https://chatsheet.invalid/`` where there was none), ``.response`` the status, an allow-listed
+set of headers and the provider's own body.  All of them pickle.
 """
 
 from __future__ import annotations

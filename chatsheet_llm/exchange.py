@@ -20,7 +20,7 @@ from chatsheet_llm.streams import AsyncBody, SyncBody
 from chatsheet_llm.terms import Terms
 from chatsheet_llm.trail import Trail
 
-_TIMEOUTS = frozenset({"connect_timeout", "read_timeout", "write_timeout"})
+_TIMEOUTS = frozenset({"connect_timeout", "proxy_timeout", "read_timeout", "write_timeout"})
 HELPER = "x-stainless-helper-method"
 """The header that names the method of the SDK that made the request."""
 _FOLDING = ("chat.completions.stream", "responses.stream")
@@ -107,7 +107,8 @@ class Exchange(Terms):
         response = getattr(error, "response", None)
         if not isinstance(response, httpx2.Response):
             return classify_exception(error)
-        failure = classify_reply(response.status_code, response.headers, response.content)
+        url = response.request.url
+        failure = classify_reply(response.status_code, response.headers, response.content, url=url)
         if failure.fault == "deployment" and self.call.model is None and self.call.path.count("/") > 1:
             # Where the path names a file, a batch or a response, that is what does not exist.
             return replace(failure, fault="not_found")

@@ -58,9 +58,11 @@ tls_trust          config         no   origin  origin    300  HopUnreachableErro
 proxy              config         no   proxy   proxy     300  HopUnreachableError
 proxy_denied       config         no   proxy   proxy     300  HopUnreachableError
 proxy_failed       transient      once proxy   proxy       0  HopUnreachableError
+proxy_timeout      transient      no   proxy   proxy       0  HopTimeoutError
 credential         config         no   origin  origin      0  AuthenticationError
 pool               local          no   none    none        0  LocalResourceError
 encode             local          no   none    none        0  LocalResourceError
+unsendable         caller         no   none    none        0  BadRequestError
 # in flight
 write_timeout      transient      no   origin  origin      0  HopTimeoutError
 read_timeout       transient      no   origin  origin      0  HopTimeoutError
@@ -130,10 +132,12 @@ WORDS: Mapping[str, str] = {
     "tls_trust": "the TLS certificate was not trusted",
     "proxy": "the HTTP proxy wants other credentials",
     "proxy_denied": "the HTTP proxy refused the connection",
-    "proxy_failed": "the HTTP proxy could not connect",
+    "proxy_failed": "no connection came about through the HTTP proxy",
+    "proxy_timeout": "connecting to the HTTP proxy timed out",
     "credential": "no token could be obtained",
     "pool": "our own connection pool is exhausted",
     "encode": "the request could not be put on the wire",
+    "unsendable": "the request cannot be sent",
     # in flight
     "write_timeout": "sending the request timed out",
     "read_timeout": "the provider was silent for too long",

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from chatsheet_llm.breaker import State
+
+_WORDS: Mapping[State, str] = {
+    "closed": "takes calls",
+    "open": "takes no calls",
+    "half_open": "takes one call, to see whether it is well again",
+}
+"""What a state means for calls: a circuit that is open sounds like a shop that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +22,10 @@ class DomainHealth:
 
     ``mode`` (a path for what is no API of ours) and ``deployment`` are None for the endpoint as a whole; ``tokens`` of
     the retry budget and the ``sends`` under way, ``resends`` among them, belong to that and are None elsewhere.
+    ``state`` is the circuit breaker's: ``closed`` takes calls, ``open`` takes none, ``half_open`` takes one.
     ``why`` says in a sentence why it is not closed; ``retry_at`` (UTC) is when an open one is probed again, the time
-    that the server named where it is ``throttled``.  No field holds a key or a digest of one.
+    that the server named where it is ``throttled``.  No field holds a key or a digest of one.  As text it says in plain
+    words what becomes of calls.
     """
 
     endpoint: str
@@ -38,7 +48,7 @@ class DomainHealth:
     def __str__(self) -> str:
         why = f": {self.why}" if self.why else ""
         until = f" until {self.retry_at:%H:%M:%S} UTC" if self.retry_at else ""
-        return f"{self.domain} is {self.state.replace('_', '-')}{until}{why}"
+        return f"{self.domain} {_WORDS[self.state]}{until}{why}"
 
     def as_json(self) -> dict[str, str | float | bool | None]:
         """Return it as JSON has it; the time is ISO 8601."""

@@ -135,7 +135,7 @@ class Inspection:
     def forget(self, endpoint: str | None = None, deployment: str | None = None) -> tuple[Lesson, ...]:
         """Forget what was learned, of everything or of one endpoint or deployment, and return it.
 
-        What was closed because of it is open again; so in the processes that share state with this one.
+        What took no calls because of it takes them again; so in the processes that share state with this one.
         """
         gone = self._core.learned.forget(endpoint, deployment, everywhere=True)
         for each in self._core.setup.endpoints.values():

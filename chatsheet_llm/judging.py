@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import httpx2
 
 from chatsheet_llm import teaching
 from chatsheet_llm.answer import EVENTS, JSON, Answer
-from chatsheet_llm.classify import Failure, classify_event, request_id
+from chatsheet_llm.classify import Failure, bare_url, classify_event, request_id
 from chatsheet_llm.formats import REPLIES
 from chatsheet_llm.formats.parse import loads
 from chatsheet_llm.formats.sse import Event, encoded
@@ -74,7 +75,8 @@ def _judged(terms: Terms, step: Send, response: httpx2.Response, body: Mapping[s
     mode, caller = step.hop.mode or "chat", terms.call.format or "chat"
     hidden = reply_error(mode, body)
     if hidden is not None:
-        raise HopFault(classify_event(hidden, response.headers, content_seen=False))
+        failure = classify_event(hidden, response.headers, content_seen=False)
+        raise HopFault(replace(failure, url=bare_url(response.request.url)))
     background = bool((terms.call.body or {}).get("background"))
     fault = fault_in(mode, body, background=background)
     if fault is not None:
@@ -126,4 +128,5 @@ def _parsed(content: bytes, response: httpx2.Response) -> Mapping[str, object]:
 
 
 def _protocol(fault: str, response: httpx2.Response) -> Failure:
-    return Failure(fault, "ambiguous", response.status_code, request_id=request_id(response.headers))
+    url = bare_url(response.request.url)
+    return Failure(fault, "ambiguous", response.status_code, request_id=request_id(response.headers), url=url)

@@ -50,6 +50,8 @@ class Pool:
         self._origins: dict[Connection, Origin] = {}
         self._idle: dict[Origin, OrderedDict[Connection, float]] = {}
         """The idle ones by the time they are so since, the oldest first."""
+        self._given: set[Connection] = set()
+        """Those that have served, and go straight on to whoever waited; who that is has not run yet."""
         self._gone_at: dict[Origin, float] = {}
         """When a connection turned out stale: what was last asked anything before then is not used again."""
         self._turns: deque[tuple[Origin, asyncio.Future[Connection]]] = deque()
@@ -61,14 +63,13 @@ class Pool:
 
     async def taken(self, origin: Origin, timeout: float | None) -> Connection:
         """Return a connection for one request, which may not be connected yet.  Raises PoolTimeout."""
-        while True:
-            made = self._rested(origin)
-            if made is None and (len(self._origins) < self._most or self._evicted()):
-                made = self._placed(origin)
-            if made is None:
-                made = await self._turn(origin, timeout)
-            if not made.closed:
-                return made
+        made = self._rested(origin)
+        if made is None and (len(self._origins) < self._most or self._evicted()):
+            made = self._placed(origin)
+        if made is None:
+            made = await self._turn(origin, timeout)
+        made.idle = False
+        return made
 
     def give(self, made: Connection) -> None:
         """Take a connection back: whoever waits is next, else it rests.  One that cannot go on is closed."""
@@ -76,11 +77,13 @@ class Pool:
         if origin is None or not made.reusable or self._gone_at.get(origin, 0.0) > made.asked_at:
             made.close()
             return
+        # Until somebody asks it something, whatever comes is asked for by nobody.
+        made.idle = True
         turn = self._next()
         if turn is None:
-            made.idle = True
             self._idle.setdefault(origin, OrderedDict())[made] = monotonic()
         elif turn[0] == origin:
+            self._given.add(made)
             turn[1].set_result(made)
         else:
             self._turns.appendleft(turn)
@@ -114,7 +117,6 @@ class Pool:
         while idle:
             made, _ = idle.popitem()
             if not made.is_readable():
-                made.idle = False
                 return made
             made.close()
         return None
@@ -143,6 +145,9 @@ class Pool:
         return made
 
     def _gone(self, made: Connection) -> None:
+        if made in self._given:
+            # Its place is taken.
+            return
         origin = self._origins.pop(made, None)
         if origin is None:
             return
@@ -166,14 +171,23 @@ class Pool:
         timer = None if remaining is None else loop.call_later(remaining, _overdue, turn)
         self._turns.append((origin, turn))
         try:
-            return await turn
+            return self._kept(origin, await turn)
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self.give(turn.result())
+                self.give(self._kept(origin, turn.result()))
             raise
         finally:
             if timer is not None:
                 timer.cancel()
+
+    def _kept(self, origin: Origin, made: Connection) -> Connection:
+        """Return a connection that was given; where it ended since, or speaks unasked, a new one in its place."""
+        self._given.discard(made)
+        if not made.closed and not (made.idle and made.is_readable()):
+            return made
+        self._origins.pop(made, None)
+        made.close()
+        return self._placed(origin)
 
 
 def _overdue(turn: asyncio.Future[Connection]) -> None:

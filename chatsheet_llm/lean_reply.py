@@ -6,27 +6,39 @@ import httptools
 import httpx2
 
 HEAD_BYTES = 100 * 1024
-"""The longest head of a reply, and the longest stretch without any content after it."""
+"""The longest head of a reply, with what is but information before it; after it, what may come without content."""
 _VERSIONS = {"1.0": b"HTTP/1.0", "1.1": b"HTTP/1.1"}
 _FRAMES = {b"content-length", b"transfer-encoding"}
+_UNSAID = b"\0\r\v\f"
+"""What may not stand beside the status."""
+_DIGITS = 20
+"""The most that a Content-Length may have, as the HTTP library has it."""
 
 
 class Reply:
     """A reply that is being read.  Those methods that begin with ``on_`` are the parser's."""
 
     __slots__ = (
-        "_chunks", "_informal", "_keep", "_parser", "_quiet", "_wordless", "begun", "complete", "headers", "held",
-        "reason", "status", "version",
+        "_chunks", "_frames", "_informal", "_keep", "_parser", "_quiet", "_wordless", "_wrong", "begun", "complete",
+        "headers", "held", "reason", "status", "version",
     )  # fmt: skip
 
     def __init__(self) -> None:
         parser = httptools.HttpResponseParser(self)
-        # Servers in the wild give a length beside chunks, and end lines without a carriage return.
-        parser.set_dangerous_leniencies(lenient_chunked_length=True, lenient_optional_cr_before_lf=True)
+        # Servers in the wild give a length beside chunks, end lines of the head without a carriage return, close with
+        # what is but information, and write spaces after the size of a chunk.
+        parser.set_dangerous_leniencies(
+            lenient_chunked_length=True,
+            lenient_optional_cr_before_lf=True,
+            lenient_keep_alive=True,
+            lenient_spaces_after_chunk_size=True,
+        )
         self._parser: httptools.HttpResponseParser | None = parser
         self._chunks: list[bytes] = []
         self._quiet = 0
         self._informal = self._keep = self._wordless = False
+        self._frames: set[bytes] = set()
+        self._wrong: str | None = None
         self.headers: list[tuple[bytes, bytes]] = []
         self.status, self.version, self.reason = 0, b"", b""
         self.begun = False
@@ -49,21 +61,22 @@ class Reply:
         if self._parser is None:
             self._keep = False
             return
-        self._quiet += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._end()
-        except httptools.HttpParserError as error:
-            self._keep = False
-            if not self.complete:
-                raise httpx2.RemoteProtocolError(f"the reply is no HTTP/1.1: {error}") from error
-        if self.status == 101:
-            raise httpx2.RemoteProtocolError("the server goes over to another protocol, which nobody proposed")
+        if not self._quiet and not self.begun and not data.startswith(b"H"):
+            # The parser would pass over blank lines, and take protocols that are written alike; as it still does behind
+            # what is but information.
+            raise httpx2.RemoteProtocolError("the reply is no HTTP/1.1: it does not begin with HTTP/")
+        room = HEAD_BYTES - self._quiet
+        if not self.begun and len(data) > room:
+            # No further than a head may reach: what is refused does not hang on how the bytes were cut.
+            self._parse(self._parser, data[:room])
+            if not self.begun:
+                raise httpx2.RemoteProtocolError("the head of the reply is too long")
+            data = data[room:]
+        self._parse(self._parser, data)
         if self.complete:
             self.drop()
         elif self._quiet > HEAD_BYTES:
-            raise httpx2.RemoteProtocolError("the head of the reply, or what frames its body, is too long")
+            raise httpx2.RemoteProtocolError("what frames the body of the reply is too long")
 
     def end(self) -> None:
         """Take the end of the connection.  Raises RemoteProtocolError where it cuts the reply short."""
@@ -71,7 +84,7 @@ class Reply:
             return
         if not self.begun:
             raise httpx2.RemoteProtocolError("the server disconnected without sending a reply")
-        if not _FRAMES.isdisjoint(name.lower() for name, _ in self.headers):
+        if self._frames:
             raise httpx2.RemoteProtocolError("the server disconnected before its reply was complete")
         self._end()
 
@@ -97,19 +110,25 @@ class Reply:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; of those that come after the body, none."""
         if not self.begun:
-            self.headers.append((name, value.rstrip(b" \t")))
+            self.headers.append((name, value))
+        elif not self.complete and name.lower() in _FRAMES:
+            self._refuse("a header that frames the body comes after it")
 
     def on_headers_complete(self) -> None:
         """Judge the head."""
         if self._parser is None or self.complete:
             return
         status = self._parser.get_status_code()
-        if 100 <= status < 200:
-            self.status, self._informal = status, True
+        framed = [(name.lower(), value) for name, value in self.headers if name.lower() in _FRAMES]
+        wrong = _wrong(status, self.reason, framed)
+        if wrong is not None:
+            self._refuse(wrong)
+        if status < 200:
+            self._informal = True
             return
-        # What was fed may hold a part of the body, too.
-        if self._quiet > HEAD_BYTES and self._length() > HEAD_BYTES:
-            return
+        self.headers = [(name, value.rstrip(b" \t")) for name, value in self.headers]
+        self._frames = {name for name, _ in framed}
+        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=False)
         version = self._parser.get_http_version()
         self.version = _VERSIONS.get(version) or b"HTTP/" + version.encode("ascii")
         self.status, self.begun, self._quiet = status, True, 0
@@ -132,8 +151,19 @@ class Reply:
         elif self._parser is not None and not self.complete:
             self._end()
 
-    def _length(self) -> int:
-        return len(self.reason) + sum(len(name) + len(value) for name, value in self.headers)
+    def _parse(self, parser: httptools.HttpResponseParser, data: bytes) -> None:
+        self._quiet += len(data)
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._keep = False
+            if not self.complete:
+                raise httpx2.RemoteProtocolError(f"the reply is no HTTP/1.1: {self._wrong or error}") from error
+
+    def _refuse(self, why: str) -> None:
+        # What a callback raises, the parser does not hand on.
+        self._wrong = why
+        raise ValueError(why)
 
     def _end(self) -> None:
         self.complete = True
@@ -142,5 +172,25 @@ class Reply:
             self._parser is not None
             and self._parser.should_keep_alive()
             and self.version == b"HTTP/1.1"
-            and not _FRAMES.issubset(name.lower() for name, _ in self.headers)
+            and self._frames != _FRAMES
         )
+
+
+def _wrong(status: int, reason: bytes, framed: list[tuple[bytes, bytes]]) -> str | None:
+    """Return what makes a head that of no reply, or None."""
+    if status < 100:
+        return f"there is no status {status:03}"
+    if status == 101:
+        return "the server goes over to another protocol, which nobody proposed"
+    if 103 < status < 200 and framed:
+        # Of those it does not know, the parser would take a body for that of the reply.
+        return f"what is but information has a body: {status}"
+    if len(reason.translate(None, _UNSAID)) != len(reason):
+        return "a control character stands beside the status"
+    # With a tab after it, the parser would not know it.
+    codings = [value.rstrip(b" ").lower() for name, value in framed if name == b"transfer-encoding"]
+    if codings not in ([], [b"chunked"]):
+        return "the only Transfer-Encoding is chunked"
+    if any(len(value.strip()) > _DIGITS for name, value in framed if name == b"content-length"):
+        return "the Content-Length is too long"
+    return None

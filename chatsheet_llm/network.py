@@ -2,16 +2,22 @@
 
 Its connections keep to the limit of the attempt that uses them (:mod:`chatsheet_llm.wire`; for an event loop and
 without a proxy :mod:`chatsheet_llm.lean`), and what cannot be an answer is refused before it is read
-(:mod:`chatsheet_llm.bounds`).
+(:mod:`chatsheet_llm.bounds`).  Where a proxy is not reached, the error says which, and what set it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import ssl
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
+import httpcore2
 import httpx2
 
 from chatsheet_llm import sdk
@@ -25,6 +31,20 @@ from chatsheet_llm.wire_async import AsyncBackend
 LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=1000, keepalive_expiry=120.0)
 """Connections that stay open between calls a minute apart save a TCP and TLS handshake each."""
 POOL_TIMEOUT = 2.0
+
+_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+"""Variables of the environment that name a proxy, in either case; the lower one wins."""
+_OWN = "CHATSHEET_PROXY or the endpoint's own proxy"
+_PORTS: Mapping[str, int] = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+"""Kinds of proxy that there is a way through, and their ports."""
+
+
+class ProxyUnreachable(httpcore2.ConnectError):
+    """There was no connection to the proxy itself."""
+
+
+class ProxyTimeout(httpcore2.ConnectTimeout):
+    """Connecting to the proxy itself took too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +67,7 @@ class Network:
 
     def client(self, trust: ssl.SSLContext | None = None) -> httpx2.Client:
         """Return a synchronous client, with the ``trust`` of an earlier one where it is given."""
+        named = self._named_proxies()
         client = httpx2.Client(
             verify=trust or self.trust(),
             proxy=self.proxy,
@@ -56,11 +77,13 @@ class Network:
             event_hooks={"response": [bound]},
         )
         for pool in sdk.pools(client):
-            sdk.set_backend(pool, Backend(sdk.backend(pool)))
+            inner = sdk.backend(pool)
+            sdk.set_backend(pool, _ProxyBackend(inner, named) if _is_proxy(pool) else Backend(inner))
         return client
 
     def async_client(self, trust: ssl.SSLContext | None = None) -> httpx2.AsyncClient:
         """Return an asynchronous client, for one event loop.  What needs no proxy has a transport of our own."""
+        named = self._named_proxies()
         trust = trust or self.trust()
         client = httpx2.AsyncClient(
             verify=trust,
@@ -71,7 +94,8 @@ class Network:
             event_hooks={"response": [bound_async]},
         )
         for pool in sdk.pools(client):
-            sdk.set_backend(pool, AsyncBackend(sdk.backend(pool)))
+            inner = sdk.backend(pool)
+            sdk.set_backend(pool, _AsyncProxyBackend(inner, named) if _is_proxy(pool) else AsyncBackend(inner))
         if self.proxy is None:
             sdk.set_direct(client, LeanTransport(trust, LIMITS, sdk.direct(client)))
         return client
@@ -81,8 +105,102 @@ class Network:
         proxy = self.proxy or sdk.proxy_for(url)
         if proxy is None:
             return None
-        parts = urlsplit(proxy)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        scheme, _, rest = proxy.partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2].partition('/')[0]}"
+
+    def _named_proxies(self) -> Mapping[tuple[str, int], str]:
+        """Return host and port of the proxies that may be used, each with what set it.  Raises SettingsError."""
+        if self.proxy is not None:
+            return {_proxy_in(_OWN, self.proxy): _OWN}
+        found: dict[tuple[str, int], str] = {}
+        if "*" in {each.strip() for each in getproxies().get("no", "").split(",")}:
+            return found
+        for name in _VARIABLES:
+            variable = next((each for each in (name.lower(), name) if os.environ.get(each)), None)
+            if variable is not None:
+                url = os.environ[variable]
+                place = _proxy_in(variable, url if "://" in url else f"http://{url}")
+                found[place] = f"{found[place]} and {variable}" if place in found else variable
+        return found
+
+
+def _proxy_in(variable: str, url: str) -> tuple[str, int]:
+    """Return host and port of a proxy.  Raises SettingsError that names the variable: the URL may hold a password."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or parts.scheme not in _PORTS:
+        raise SettingsError(f"{variable}: must be the URL of a proxy, as in http://host:3128")
+    if parts.scheme.startswith("socks5") and find_spec("socksio") is None:
+        raise SettingsError(
+            f"{variable}: a SOCKS proxy needs the package socksio; "
+            "install it with pip, or name a proxy that starts with http:// or https://"
+        )
+    return host, port or _PORTS[parts.scheme]
+
+
+def _is_proxy(pool: object) -> bool:
+    """Whether every connection of a pool goes to a proxy."""
+    return isinstance(
+        pool, (httpcore2.HTTPProxy, httpcore2.AsyncHTTPProxy, httpcore2.SOCKSProxy, httpcore2.AsyncSOCKSProxy)
+    )
+
+
+def _unreached(
+    named: Mapping[tuple[str, int], str], host: str, port: int, error: httpcore2.ConnectError | httpcore2.ConnectTimeout
+) -> NoReturn:
+    """Raise ProxyUnreachable or ProxyTimeout, which say which proxy that was, and what set it."""
+    variable = named.get((host.strip("[]").lower(), port), "the system's settings")
+    place = f"{host}:{port}, set by {variable}"
+    if isinstance(error, httpcore2.ConnectTimeout):
+        raise ProxyTimeout(f"{place}: {error}" if str(error) else place) from None
+    raise ProxyUnreachable(f"{place}: {error}") from None
+
+
+class _ProxyBackend(Backend):
+    """Makes connections to proxies for a synchronous client."""
+
+    def __init__(self, inner: httpcore2.NetworkBackend, named: Mapping[tuple[str, int], str]) -> None:
+        super().__init__(inner)
+        self._named = named
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.NetworkStream:
+        """Connect to the proxy.  Raises ProxyUnreachable, ProxyTimeout."""
+        try:
+            return super().connect_tcp(host, port, timeout, local_address, socket_options)
+        except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+            _unreached(self._named, host, port, error)
+
+
+class _AsyncProxyBackend(AsyncBackend):
+    """Makes connections to proxies for an asynchronous client."""
+
+    def __init__(self, inner: httpcore2.AsyncNetworkBackend, named: Mapping[tuple[str, int], str]) -> None:
+        super().__init__(inner)
+        self._named = named
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        """Connect to the proxy.  Raises ProxyUnreachable, ProxyTimeout."""
+        try:
+            return await super().connect_tcp(host, port, timeout, local_address, socket_options)
+        except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+            _unreached(self._named, host, port, error)
 
 
 def hang_up(client: httpx2.AsyncClient) -> None:

@@ -34,7 +34,8 @@ def parse_hop(entry: str, endpoints: Mapping[str, Reachable], known: Iterable[st
     name, slash, mode = entry.strip().partition("/")
     names = sorted({*endpoints, *known})
     if name not in names:
-        close = get_close_matches(name, names, n=1)
+        # Nearer than by default, which finds 'openai' in 'nope'.
+        close = get_close_matches(name, names, n=1, cutoff=0.7)
         hint = f"; did you mean {close[0] + slash + mode!r}?" if close else ""
         raise SettingsError(
             f"the chain names hop {entry!r}, but there is no endpoint {name!r} (known: {', '.join(names)}){hint}"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TypeVar, cast
 
 from chatsheet_llm import errors
 from chatsheet_llm.classify import Failure
+from chatsheet_llm.endpoints import Endpoint
 from chatsheet_llm.errors import CallError
 from chatsheet_llm.faults import FAULTS
 from chatsheet_llm.formats.error_bodies import bridge_error
 from chatsheet_llm.hops import BODY, LOSS, MODE, MODEL, PATH, STATE, UNCONFIGURED, Call, Dispatch
 from chatsheet_llm.models import Registry
-from chatsheet_llm.route import Mode, Route
+from chatsheet_llm.route import Attempt, Mode, Route
 from chatsheet_llm.steps import GaveUp
 
 _E = TypeVar("_E", bound=CallError)
@@ -23,9 +25,10 @@ ADVICE: Mapping[str, str] = {
     "tls_trust": "set CHATSHEET_CA_BUNDLE to the PEM file of your certificate authority",
     "dns_busy": "check the name server, and that it can be reached from here",
     **dict.fromkeys(
-        ("proxy", "proxy_denied", "proxy_failed"),
-        "check CHATSHEET_PROXY or HTTPS_PROXY, or put the host into NO_PROXY",
+        ("proxy", "proxy_denied", "proxy_failed", "proxy_timeout"),
+        "check CHATSHEET_PROXY or HTTPS_PROXY, and that the proxy is running; NO_PROXY lists hosts to reach without it",
     ),
+    "unsendable": "decode such text with errors='replace'",
     "encoded": "let the gateway before the endpoint pass the header Accept-Encoding on",
     "unfinished": "ask for it with background=True and store=True, and retrieve it by its id",
     "redirect": "set the endpoint to the URL it redirects to",
@@ -43,6 +46,16 @@ ADVICE: Mapping[str, str] = {
     "deadline": "raise CHATSHEET_DEADLINE, or the call's deadline",
 }
 """What to do, by fault, where there is something to do."""
+
+_BY_TEXT: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("WRONG_VERSION_NUMBER", "record layer failure"),
+        "the server does not speak TLS there: http:// instead of https://?",
+    )
+}
+"""What to do, by what the message says, where that tells more than the fault."""
+_NO_PATH = "check the path, and that the endpoint's base URL is that of its API, as in https://host/v1"
+"""What to do about a path that is not known, of a request that names no deployment."""
 
 _OTHER_API: Mapping[Mode | None, str] = {
     "chat": "ask for it through /v1/responses: leave the mode to the rules, or name that API in the chain",
@@ -66,12 +79,12 @@ def error_for(failure: Failure, route: Route) -> CallError:
     return _made(class_of(failure.fault), failure, route)
 
 
-def ended(end: GaveUp, route: Route) -> CallError:
-    """Return the error for a call whose plan gave up."""
+def ended(end: GaveUp, route: Route, endpoints: Mapping[str, Endpoint] = MappingProxyType({})) -> CallError:
+    """Return the error for a call whose plan gave up.  ``endpoints`` tell what is not set of theirs."""
     failure = end.failure
     lost = [loss for _, losses in end.unmade for loss in losses if not loss.minor]
     if failure.fault not in _REFUSES_API or not lost:
-        return error_for(failure, route)
+        return _made(class_of(failure.fault), failure, route, _unset(failure, route, endpoints))
     # The provider's sentence would say to ask through the other API, which is what could not be done.
     parameters = ", ".join(dict.fromkeys(loss.path for loss in lost))
     reasons = "; ".join(f"{skip.hop}: {skip.reason}" for skip, _ in end.unmade)
@@ -183,7 +196,7 @@ def _what_to_set(dispatch: Dispatch, unconfigured: Mapping[str, str]) -> str:
     return "; ".join(unconfigured.get(name, f"endpoint {name!r} is not configured") for name in names)
 
 
-def _made(cls: type[_E], failure: Failure, route: Route) -> _E:
+def _made(cls: type[_E], failure: Failure, route: Route, unset: str | None = None) -> _E:
     if failure.mode == "messages" and isinstance(failure.body, Mapping):
         # The caller's client is an OpenAI one, whose errors have OpenAI's fields.
         told = bridge_error({"error": failure.body}, "messages", "chat")
@@ -191,7 +204,7 @@ def _made(cls: type[_E], failure: Failure, route: Route) -> _E:
         if isinstance(inner, Mapping):
             failure = replace(failure, body=inner, code=failure.code or inner["code"])
     return errors.with_status(cls, failure.status)(
-        _message(failure, route),
+        _message(failure, route, unset),
         route=route,
         status=failure.status,
         headers=failure.headers,
@@ -200,6 +213,7 @@ def _made(cls: type[_E], failure: Failure, route: Route) -> _E:
         param=failure.param,
         type=failure.type,
         request_id=failure.request_id,
+        url=failure.url,
     )
 
 
@@ -209,8 +223,23 @@ _TOLD = frozenset({"closed", LOSS, STATE})
 """The rules of hops that might have answered a call that failed."""
 
 
-def _message(failure: Failure, route: Route) -> str:
-    advice = ADVICE.get(failure.fault)
+def _last(failure: Failure, route: Route) -> Attempt | None:
+    """Return the attempt that failed so."""
+    return next((attempt for attempt in reversed(route.attempts) if attempt.outcome == failure.fault), None)
+
+
+def _unset(failure: Failure, route: Route, endpoints: Mapping[str, Endpoint]) -> str | None:
+    """Return what to set, where a credential was refused and none is set."""
+    last = _last(failure, route) if failure.fault == "auth" else None
+    return endpoints[last.endpoint].unset if last is not None and last.endpoint in endpoints else None
+
+
+def _message(failure: Failure, route: Route, unset: str | None) -> str:
+    last = _last(failure, route)
+    said = failure.message or ""
+    advice = unset or next((told for text, told in _BY_TEXT.items() if text in said), ADVICE.get(failure.fault))
+    if failure.fault == "deployment" and last is not None and last.mode is None and last.model is None:
+        advice = _NO_PATH
     if failure.fault == "capability" and {attempt.rule for attempt in route.attempts} & _SET:
         advice = _OTHER_API.get(failure.mode)
     left = [f"{skip.hop} {skip.reason}" for skip in route.skipped if skip.rule in _TOLD]

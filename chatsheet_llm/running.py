@@ -58,4 +58,4 @@ class Run:
         """Return the error of a plan that gave up."""
         trail = self.exchange.trail
         trail.gave_up(end)
-        return report.ended(end, trail.route())
+        return report.ended(end, trail.route(), self.exchange.endpoints)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from chatsheet_llm.capabilities import capability_of, is_named
 from chatsheet_llm.endpoint_settings import KINDS, EndpointSettings, fold, kind_of, lay_over, problem_in
 from chatsheet_llm.errors import SettingsError
 from chatsheet_llm.models import KNOWN_VALUES, ModelSpec, Registry
+from chatsheet_llm.settings_warnings import warn
 from chatsheet_llm.values import (
     Ascii,
     FoundryResource,
@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     def _fill(self, env_file: EnvFile | None, values: Mapping[str, object]) -> list[str]:
         """Validate everything into this object; return what is wrong."""
         try:
-            variables = Variables(os.environ, read_env_files(env_file))
+            variables = Variables(os.environ, *read_env_files(env_file))
         except SettingsError as error:
             return [str(error)]
         try:
@@ -128,7 +128,7 @@ class Settings(BaseSettings):
         self._read = _Read(env_file)
         try:
             self._registry = self._load_registry(variables)
-            self._warn(stacklevel=4)
+            self._warn()
         except SettingsError as error:
             return [str(error)]
         return []
@@ -138,19 +138,19 @@ class Settings(BaseSettings):
 
         Everything else is as it was read first.  Raises SettingsError for a file that is wrong or gone.
         """
-        variables = Variables(os.environ, read_env_files(self._read.env_files))
+        variables = Variables(os.environ, *read_env_files(self._read.env_files), telling=False)
         made = self.model_copy()
         if made._registry.path is not None and self.models_file is None and not made._registry.path.is_file():  # noqa: SLF001
             raise SettingsError(f"there is no file {str(made._registry.path)!r} any more")  # noqa: SLF001
         made._registry = made._load_registry(variables)  # noqa: SLF001  our own copy
-        made._warn(stacklevel=4)  # noqa: SLF001
+        made._warn()  # noqa: SLF001
         return made
 
-    def _warn(self, stacklevel: int) -> None:
+    def _warn(self) -> None:
         """Warn of what models.yaml says in vain.  Raises SettingsError where it contradicts other settings."""
         names = {fold(name): name for name in self._merged()}
         for doubt in self._registry.doubts:
-            warnings.warn(doubt, stacklevel=stacklevel)
+            warn(doubt)
         for spec in self._registry:
             for name in spec.deployments:
                 if fold(name) not in names:
@@ -159,7 +159,7 @@ class Settings(BaseSettings):
                     text = (
                         f"{spec.source}: model {spec.alias!r} has a deployment on endpoint {name!r}, which is not known"
                     )
-                    warnings.warn(text + hint, stacklevel=stacklevel)
+                    warn(text + hint)
             base, effort = _base_of(spec), spec.reasoning_effort
             row = capability_of(base)
             if spec.capabilities is not None:
@@ -169,7 +169,7 @@ class Settings(BaseSettings):
                 takes = ", ".join(row.efforts or ())
                 model = base if is_named(base) else "it"
                 text = f"{spec.source}: model {spec.alias!r} has reasoning_effort {effort!r}, but {model} takes "
-                warnings.warn(f"{text}{takes} ({row.told('efforts')})", stacklevel=stacklevel)
+                warn(f"{text}{takes} ({row.told('efforts')})")
 
     @classmethod
     def settings_customise_sources(

@@ -152,7 +152,8 @@ class Trail:
             if why.row.kind in ("rate", "overload"):
                 self._retry_from(at)
             until = f"until {at:%Y-%m-%d %H:%M:%S} UTC " if seconds else ""
-            self._skipped.append(Skip(hop.name, "closed", f"closed {until}after earlier failures: {why.row.sentence}"))
+            said = f"takes no calls {until}after earlier failures: {why.row.sentence}"
+            self._skipped.append(Skip(hop.name, "closed", said))
 
     def route(self) -> Route:
         """Return what happened so far."""

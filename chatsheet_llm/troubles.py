@@ -10,7 +10,7 @@ from chatsheet_llm.faults import FAULTS
 
 DOUBT = 5.0
 """Seconds for which a domain that let a call run into its timeout is passed over where another hop is open."""
-_UNHEARD = frozenset({"dns", "dns_busy", "refused", "connect", "connect_timeout", "read_timeout"})
+_UNHEARD = frozenset({"dns", "dns_busy", "refused", "connect", "connect_timeout", "proxy_timeout", "read_timeout"})
 """Faults behind which nothing was heard of the hop."""
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource
 
 from chatsheet_llm.endpoint_settings import EndpointSettings, fold, lay_over, problem_in
 from chatsheet_llm.errors import SettingsError
+from chatsheet_llm.settings_warnings import warn
 from chatsheet_llm.values import clean_headers, unknown_name
 
 VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -66,10 +67,18 @@ FLAT: Final[Mapping[str, Mapping[str, str]]] = {
 ENV_FILE: Final = Path(".env")
 """What is read where nothing is said; the one file that may be missing."""
 
+log = logging.getLogger("chatsheet_llm")
+
 EnvFile = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 """One .env file, or several."""
 
 _PREFIX, _NESTED = "CHATSHEET_", "CHATSHEET_ENDPOINTS"
+_KNOWN = frozenset(name for names in VARIABLES.values() for name in names) | {"CHATSHEET_RECORD_MODE"}
+"""What is read: here, and by the pytest plugin."""
+_TIMES = "CHATSHEET_DEADLINE bounds a whole call; CHATSHEET_CONNECT_TIMEOUT, CHATSHEET_FIRST_TOKEN_TIMEOUT and "
+_TIMES += (
+    "CHATSHEET_IDLE_TIMEOUT bound parts of it; the timeout of one attempt is an argument of the client or the call"
+)
 _SHAPE = f"write {_NESTED}__NAME__FIELD (or {_NESTED}__NAME__HEADERS__HEADER_NAME), with two underscores between"
 
 
@@ -79,14 +88,15 @@ def variable_of(endpoint: str, field: str) -> str:
     return VARIABLES[flat[field]][0] if field in flat else f"{_NESTED}__{fold(endpoint).upper()}__{field.upper()}"
 
 
-def read_env_files(env_file: EnvFile | None) -> dict[str, str]:
-    """Return name to value of .env files, later ones over earlier ones; none for None.
+def read_env_files(env_file: EnvFile | None) -> tuple[dict[str, str], dict[str, str]]:
+    """Return name to value of .env files, later ones over earlier ones, and name to the file; nothing for None.
 
     Raises SettingsError for a file that was asked for and does not exist, and for one that cannot be read.
     """
-    if env_file is None:
-        return {}
     found: dict[str, str] = {}
+    files: dict[str, str] = {}
+    if env_file is None:
+        return found, files
     for file in [env_file] if isinstance(env_file, (str, os.PathLike)) else env_file:
         path = Path(file).expanduser()
         if not path.exists() or path.is_dir():
@@ -99,18 +109,28 @@ def read_env_files(env_file: EnvFile | None) -> dict[str, str]:
             raise SettingsError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
         except OSError as error:
             raise SettingsError(f"{path}: cannot be read ({error.strerror})") from None
-        found.update({name: value for name, value in read.env_vars.items() if value is not None})
-    return found
+        told = {name: value for name, value in read.env_vars.items() if value is not None}
+        found.update(told)
+        files.update(dict.fromkeys(told, str(path)))
+    return found, files
 
 
 class Variables:
     """The variables of the environment and .env that are ours, and the name under which each was set.
 
     ``values`` is field to text, ``endpoints`` endpoint to its fields, ``problems`` what cannot be either.
-    ``environ`` is everything that is set, ours or not, for references to it.
+    ``environ`` is everything that is set, ours or not, for references to it.  ``files`` tells in which file a name of
+    ``env_file`` stands.  Warns of names that could only be ours and are not, where it is ``telling``.
     """
 
-    def __init__(self, environment: Mapping[str, str], env_file: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        env_file: Mapping[str, str],
+        files: Mapping[str, str],
+        *,
+        telling: bool = True,
+    ) -> None:
         self.environ = {
             **env_file,
             **{name: text for name, text in environment.items() if text or name not in env_file},
@@ -119,17 +139,20 @@ class Variables:
         self.endpoints: dict[str, dict[str, object]] = {}
         self.problems: list[str] = []
         self._names: dict[tuple[str, ...], str] = {}
-        scopes = [_by_upper_name(scope) for scope in (environment, env_file)]
+        scopes = [_by_upper_name(environment, {}), _by_upper_name(env_file, files)]
         for field, names in VARIABLES.items():
             found = next((scope[name] for scope in scopes for name in names if name in scope), None)
             if found is not None:
                 self._names[(field,)], self.values[field] = found
+        unknown: dict[str, str] = {}
         for scope in reversed(scopes):
             for key, (name, value) in scope.items():
                 if key.startswith(_NESTED):
                     self._take(key, name, value)
-                elif key.startswith(_PREFIX):
-                    _warn_if_misspelled(key, name)
+                elif key.startswith(_PREFIX) and key not in _KNOWN:
+                    unknown[key] = name
+        if telling:
+            _warn_of(unknown)
 
     def under(self, given: Mapping[str, object]) -> dict[str, object]:
         """Return the values with the arguments over them; what an argument replaces is not blamed on its variable."""
@@ -182,18 +205,30 @@ class Variables:
         self._names = {path: name for path, name in self._names.items() if path not in overridden}
 
 
-def _by_upper_name(scope: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Upper-case name to (name, value) of what is set; where only case differs, the upper-case name wins."""
+def _by_upper_name(scope: Mapping[str, str], files: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Upper-case name to (name and its file, value) of what is set; of names that differ in case, that one wins."""
     ordered = sorted(scope.items(), key=lambda item: item[0].isupper())
-    return {name.upper(): (name, value) for name, value in ordered if value.strip()}
+    told = {name: f"{name} (in {file})" for name, file in files.items()}
+    return {name.upper(): (told.get(name, name), value) for name, value in ordered if value.strip()}
 
 
-def _warn_if_misspelled(key: str, name: str) -> None:
-    """A variable of another program may start as ours do, so only a near miss is worth a word."""
-    known = [variable for names in VARIABLES.values() for variable in names] + [_NESTED]
-    close = difflib.get_close_matches(key.partition("__")[0], known, 1, 0.93)
-    if close and key not in known:
-        warnings.warn(f"{name} is no setting and has no effect; did you mean {close[0]}?", stacklevel=5)
+def _warn_of(unknown: Mapping[str, str]) -> None:
+    """Say of names (upper-case, and as they were written) that they set nothing, and which might have been meant."""
+    known = [name for names in VARIABLES.values() for name in names if name.startswith(_PREFIX)]
+    # Without what they all begin with, or everything would be near.
+    words = {variable.removeprefix(_PREFIX): variable for variable in (*known, _NESTED)}
+    strange = []
+    for key, name in unknown.items():
+        close = difflib.get_close_matches(key.partition("__")[0].removeprefix(_PREFIX), words, 1, 0.8)
+        if close:
+            warn(f"{name} is no setting and has no effect; did you mean {words[close[0]]}?")
+        elif "TIME" in key:
+            warn(f"{name} is no setting and has no effect; {_TIMES}")
+        else:
+            strange.append(name)
+    if strange:
+        # No warning: another program may call all of its variables so.
+        log.info("%s: no setting of chatsheet_llm is called so", ", ".join(strange))
 
 
 def _laid_over(variables: Mapping[str, Mapping[str, object]], given: object) -> object:

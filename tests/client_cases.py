@@ -257,7 +257,7 @@ CASES: tuple[Case, ...] = (
          "litellm/responses truncated -> azure/responses 200", "Answered by azure/", faults={"litellm": "cut:0"}),
     Case("an empty message list", lambda c: hello(c, messages=[]), "litellm/chat 400", error=errors.BadRequestError),
     Case("text that is none", lambda c: hello(c, messages=[{"role": "user", "content": "\ud800"}]),
-         "litellm/chat encode", error=errors.LocalResourceError),
+         "litellm/chat unsendable", error=errors.BadRequestError),
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, Literal
@@ -49,7 +50,7 @@ WORK = ("read", "validated", "written", "constructed", "walked")
 class Case:
     """A call: through which client and API, to a hop of which API, with how many messages, streamed in how many deltas.
 
-    A chain of three hops, of which the first is well.
+    A chain of three hops, of which the first is well.  ``header`` gives each call a header with a value of its own.
     """
 
     kind: Kind
@@ -57,12 +58,14 @@ class Case:
     hop: Api
     messages: int = 2
     deltas: int = 0
+    header: bool = False
 
     @property
     def name(self) -> str:
         bridged = "" if self.api == self.hop else f" from {self.hop}"
         said = f", {self.messages} messages" if self.messages != 2 else ""
-        return f"{self.kind} {self.api}{bridged}{f', {self.deltas} deltas' if self.deltas else said}"
+        own = ", a header of its own" if self.header else ""
+        return f"{self.kind} {self.api}{bridged}{f', {self.deltas} deltas' if self.deltas else said}{own}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +108,11 @@ class _Count:
 
 @contextmanager
 def _counting() -> Iterator[_Count]:
-    count = _Count()
+    counted = _Count()
     gc.collect()
     gc.disable()
     try:
-        yield count
+        yield counted
     finally:
         sys.setprofile(None)
         gc.enable()
@@ -126,11 +129,14 @@ class Costs:
         self.asked: dict[str, Any] = {"model": "gpt-5", "messages" if case.api == "chat" else "input": said}
         if case.deltas:
             self.asked["stream"] = True
+        self._ids = count()
 
-    def call(self, count: _Count | None = None) -> int:
+    def call(self, counted: _Count | None = None) -> int:
         """Make the call, counted; return how many events it brought."""
         server, create, asked = self._server, self._create, self.asked
-        hear, brings = None if count is None else count.hear, _BRINGS[self.case.api]
+        hear, brings = None if counted is None else counted.hear, _BRINGS[self.case.api]
+        if self.case.header:
+            asked = {**asked, "extra_headers": {"x-request-id": str(next(self._ids))}}
 
         def run() -> int:
             sys.setprofile(hear)
@@ -159,9 +165,9 @@ class Costs:
 
     def cost(self) -> Cost:
         """Count one call."""
-        with _counting() as count:
-            items = self.call(count)
-        return Cost(count.calls, tuple((name, count.work[name]) for name in WORK), items)
+        with _counting() as counted:
+            items = self.call(counted)
+        return Cost(counted.calls, tuple((name, counted.work[name]) for name in WORK), items)
 
     def kept(self, calls: int) -> float:
         """Return the bytes that each of so many calls left behind."""
@@ -203,6 +209,7 @@ CASES: tuple[Case, ...] = tuple(
     for case in (
         Case(kind, "chat", "chat"),
         Case(kind, "chat", "chat", messages=100),
+        Case(kind, "chat", "chat", header=True),
         Case(kind, "responses", "responses"),
         Case(kind, "chat", "responses"),
         Case(kind, "responses", "chat"),

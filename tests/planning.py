@@ -26,6 +26,10 @@ _STATES: Mapping[str, SendState] = {
         "not_sent",
     ),
     **dict.fromkeys(
+        ("proxy_timeout", "unsendable"),
+        "not_sent",
+    ),
+    **dict.fromkeys(
         ("write_timeout", "read_timeout", "reset", "empty", "html", "garbage", "schema", "no_stream", "truncated"),
         "ambiguous",
     ),

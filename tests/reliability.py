@@ -151,7 +151,7 @@ def _breaker(vector: Vector) -> str:
         return f"{domain} counts it"
     waits = [wait for case in vector.cases.values() for wait in case.expect.waits or ()]
     named = seconds in waits and any(attempt.headers for attempt in vector.attempts)
-    return f"{domain} closed {'for that time' if named else f'for {seconds:g} s'}"
+    return f"{domain} takes no calls {'for that time' if named else f'for {seconds:g} s'}"
 
 
 def _error(vector: Vector) -> str:

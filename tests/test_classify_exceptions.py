@@ -12,6 +12,7 @@ import openai
 import pytest
 
 from chatsheet_llm.classify import Failure, classify_exception, classify_reply
+from chatsheet_llm.network import ProxyTimeout, ProxyUnreachable
 from chatsheet_llm.redact import redact
 
 # --- exceptions
@@ -47,6 +48,10 @@ EXCEPTIONS: list[tuple[BaseException, str, str]] = [
     (httpx2.ConnectError("EOF occurred in violation of protocol"), "connect", "not_sent"),
     (httpx2.ConnectTimeout("x"), "connect_timeout", "not_sent"),
     (httpx2.ProxyError("407 Proxy Authentication Required"), "proxy", "not_sent"),
+    (httpx2.ProxyError("Proxy Server could not connect: Connection refused."), "proxy_failed", "not_sent"),
+    (httpx2.ProxyError("Invalid username/password"), "proxy", "not_sent"),
+    (ProxyUnreachable("proxy.test:3128, set by HTTPS_PROXY: refused"), "proxy_failed", "not_sent"),
+    (ProxyTimeout("proxy.test:3128, set by HTTPS_PROXY"), "proxy_timeout", "not_sent"),
     (httpx2.PoolTimeout("x"), "pool", "not_sent"),
     (httpx2.WriteTimeout("x"), "write_timeout", "ambiguous"),
     (httpx2.ReadTimeout("x"), "read_timeout", "ambiguous"),
@@ -56,6 +61,7 @@ EXCEPTIONS: list[tuple[BaseException, str, str]] = [
     (httpx2.LocalProtocolError("Illegal header value"), "encode", "not_sent"),
     (httpx2.DecodingError("x"), "garbage", "ambiguous"),
     (UnicodeEncodeError("ascii", "ä", 0, 1, "no"), "encode", "not_sent"),
+    (UnicodeEncodeError("utf-8", '{"user":"\ud800"}', 9, 10, "no"), "unsendable", "not_sent"),
     (json.JSONDecodeError("x", "", 0), "garbage", "ambiguous"),
     (raised(openai.APITimeoutError(REQUEST), httpx2.ReadTimeout("x")), "read_timeout", "ambiguous"),
     (raised(openai.APITimeoutError(REQUEST), httpx2.PoolTimeout("x")), "pool", "not_sent"),

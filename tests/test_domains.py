@@ -30,7 +30,7 @@ AT_ONCE: dict[str, tuple[str, float]] = {
 }
 AFTER_FIVE: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("dns", "dns_busy", "proxy_failed", "refused", "connect"), ("origin", 5.0)),
-    **dict.fromkeys(("connect_timeout", "credential"), ("origin", 5.0)),
+    **dict.fromkeys(("connect_timeout", "proxy_timeout", "credential"), ("origin", 5.0)),
     **dict.fromkeys(("write_timeout", "read_timeout", "reset"), ("origin", 5.0)),
     **dict.fromkeys(("html", "garbage", "no_stream", "truncated", "bad_event", "stream_error"), ("origin", 5.0)),
     "overload": ("origin", 5.0),
@@ -42,6 +42,7 @@ AFTER_FIVE: dict[str, tuple[str, float]] = {
 }
 NEVER = (
     *("stale", "pool", "encode", "early", "locked", "client_closed", "deadline", "content_filter", "gateway_policy"),
+    "unsendable",
     *(
         "tools_on_chat",
         "streaming",

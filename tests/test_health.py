@@ -101,6 +101,22 @@ def test_nothing_told_holds_a_digest_of_the_credential_or_the_provider_s_words(n
     assert "hush" not in text
 
 
+def test_the_text_says_in_plain_words_what_becomes_of_calls() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    domains.enter(Place())
+    well = str(told(domains)[0])
+    domains.failed(Place(), failure("auth"))
+    ill = told(domains)[0]
+    clock.now += 31
+    later = str(told(domains)[0])
+
+    assert well == "azure takes calls"
+    assert ill.retry_at is not None
+    assert str(ill) == f"azure takes no calls until {ill.retry_at:%H:%M:%S} UTC: the credential was refused"
+    assert later == "azure takes one call, to see whether it is well again: the credential was refused"
+
+
 def test_as_json_is_json_and_reads_like_the_value() -> None:
     domains = fresh(Clock())
     domains.failed(Place(), failure("auth"))
@@ -111,4 +127,3 @@ def test_as_json_is_json_and_reads_like_the_value() -> None:
     assert read["state"] == "open"
     assert row.retry_at is not None
     assert datetime.fromisoformat(read["retry_at"]) == row.retry_at
-    assert str(row) == f"azure is open until {row.retry_at:%H:%M:%S} UTC: the credential was refused"

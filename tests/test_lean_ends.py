@@ -13,6 +13,7 @@ from fault_server import Certificates
 from lean_cases import REPLY, STREAM, answers, asked, gone, held, made, once
 from scripted import Connected, scripted
 
+from chatsheet_llm.classify import classify_exception
 from chatsheet_llm.limits import limit
 from chatsheet_llm.network import Network, hang_up
 
@@ -39,6 +40,40 @@ async def test_what_a_server_says_before_it_is_asked_is_its_reply() -> None:
             replies = [await client.post(server.url, content=b"x") for _ in range(5)]
 
             assert [(reply.status_code, reply.content) for reply in replies] == [(503, b"abc")] * 5
+            assert held(client) == []
+
+
+HEADS = {
+    "and a body": b"content-length: 2\r\n\r\nok",
+    "and a part of a body": b"content-length: 4\r\n\r\nok",
+    "and no body": b"content-length: 0\r\n\r\n",
+    "and no length": b"\r\nok",
+    "and no end": b"x-a: a",
+}
+
+
+@pytest.mark.parametrize("closes", [False, True], ids=["waits", "closes"])
+@pytest.mark.parametrize("name", list(HEADS))
+async def test_a_head_that_is_too_long_is_refused_at_once(name: str, closes: bool) -> None:
+    def answers_at_length(connected: Connected) -> None:
+        connected.request()
+        connected.send(b"HTTP/1.1 200 OK\r\nx-a: " + b"a" * 99_000)
+        time.sleep(0.03)
+        connected.send(b"a" * 20_000 + b"\r\n" + HEADS[name])
+        if not closes:
+            connected.gone(5)
+
+    with scripted(answers_at_length) as server:
+        async with made() as client:
+            begun = time.monotonic()
+            with pytest.raises(httpx2.RemoteProtocolError, match="the head of the reply is too long") as caught:
+                await client.get(server.url)
+            took = time.monotonic() - begun
+            failure = classify_exception(caught.value)
+
+            assert took < 1.0
+            assert failure is not None
+            assert failure.fault == "reset"
             assert held(client) == []
 
 

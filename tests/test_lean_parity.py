@@ -32,6 +32,8 @@ WELL: Mapping[str, Raw] = {
     "no body": Raw(OK + b"content-length: 0\r\n\r\n", "waits"),
     "chunks": Raw(CHUNKED + b"3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n", "waits"),
     "chunks in capitals": Raw(CHUNKED + b"A\r\n0123456789\r\n0\r\n\r\n", "waits"),
+    "spaces around the encoding": Raw(OK + b"transfer-encoding:  chunked  \r\n\r\n3\r\nabc\r\n0\r\n\r\n", "waits"),
+    "a chunk with spaces after its size": Raw(CHUNKED + b"3  \r\nabc\r\n0\r\n\r\n", "waits"),
     "a chunk with an extension": Raw(CHUNKED + b"3;name=value\r\nabc\r\n0\r\n\r\n", "waits"),
     "chunks with a trailer": Raw(CHUNKED + b"3\r\nabc\r\n0\r\nX-After: 1\r\n\r\n", "waits"),
     "until the end": Raw(OK + b"\r\nabc"),
@@ -51,6 +53,13 @@ WELL: Mapping[str, Raw] = {
         b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" + OK + b"content-length: 3\r\n\r\nabc", "waits"
     ),
     "several before": Raw(b"HTTP/1.1 102 Processing\r\n\r\n" * 9 + OK + b"content-length: 3\r\n\r\nabc", "waits"),
+    "HTTP/1.0 before": Raw(b"HTTP/1.0 100 Continue\r\n\r\n" + OK + b"content-length: 3\r\n\r\nabc", "waits"),
+    "100 with close before": Raw(
+        b"HTTP/1.1 100 Continue\r\nconnection: close\r\n\r\n" + OK + b"content-length: 3\r\n\r\nabc", "waits"
+    ),
+    "103 with a length before": Raw(
+        b"HTTP/1.1 103 Early Hints\r\ncontent-length: 3\r\n\r\n" + OK + b"content-length: 3\r\n\r\nabc", "waits"
+    ),
     "a header twice": Raw(OK + b"X-A: 1\r\nX-A: 2\r\ncontent-length: 0\r\n\r\n", "waits"),
     "a header without a value": Raw(OK + b"X-A:\r\nX-B: \r\ncontent-length: 0\r\n\r\n", "waits"),
     "spaces around a value": Raw(OK + b"X-A:   one  two\t \r\ncontent-length: 0\r\n\r\n", "waits"),
@@ -84,16 +93,39 @@ BROKEN: Mapping[str, Raw] = {
     "a negative length": Raw(OK + b"content-length: -1\r\n\r\n", "waits"),
     "two lengths": Raw(OK + b"content-length: 3\r\ncontent-length: 4\r\n\r\nabcd", "waits"),
     "another transfer encoding": Raw(OK + b"transfer-encoding: gzip\r\n\r\nabc"),
+    "another transfer encoding beside a length": Raw(
+        OK + b"transfer-encoding: identity\r\ncontent-length: 3\r\n\r\nabc", "waits"
+    ),
+    "another transfer encoding before chunks": Raw(
+        OK + b"transfer-encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "waits"
+    ),
+    "two transfer encodings": Raw(
+        OK + b"transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", "waits"
+    ),
+    "a transfer encoding before the reply": Raw(
+        b"HTTP/1.1 103 Early Hints\r\ntransfer-encoding: gzip\r\n\r\n" + OK + b"content-length: 0\r\n\r\n", "waits"
+    ),
+    "a transfer encoding after the body": Raw(CHUNKED + b"3\r\nabc\r\n0\r\ntransfer-encoding: gzip\r\n\r\n", "waits"),
+    "a chunk that ends without a carriage return": Raw(CHUNKED + b"3\r\nabc\n0\r\n\r\n", "waits"),
+    "a length of too many digits": Raw(OK + b"content-length: " + b"0" * 20 + b"3\r\n\r\nabc", "waits"),
+    "a blank line before": Raw(b"\r\n" + OK + b"content-length: 3\r\n\r\nabc", "waits"),
+    "RTSP": Raw(b"RTSP/1.0 200 OK\r\ncontent-length: 3\r\n\r\nabc", "waits"),
     "SSH": Raw(b"SSH-2.0-OpenSSH_9.6\r\n"),
     "a page without a head": Raw(b"<html><body>Hello</body></html>"),
     "zeros": Raw(bytes(1000), "waits"),
     "TLS": Raw(b"\x15\x03\x01\x00\x02\x02\x46", "waits"),
     "no status": Raw(b"HTTP/1.1 OK\r\n\r\n", "waits"),
     "a status of two digits": Raw(b"HTTP/1.1 20 OK\r\n\r\n", "waits"),
+    "a status of four digits": Raw(b"HTTP/1.1 1000 OK\r\ncontent-length: 3\r\n\r\nabc", "waits"),
+    "a status below 100": Raw(b"HTTP/1.1 099 OK\r\ncontent-length: 3\r\n\r\nabc", "waits"),
+    "a zero beside the status": Raw(b"HTTP/1.1 200 a\x00b\r\ncontent-length: 3\r\n\r\nabc", "waits"),
     "a header without a colon": Raw(OK + b"nothing to see\r\n\r\n", "waits"),
     "a space before the colon": Raw(OK + b"X-A : 1\r\n\r\n", "waits"),
     "a zero in a header": Raw(OK + b"X-A: a\x00b\r\n\r\n", "waits"),
     "a head without end": Raw(OK + b"X-A: " + b"a" * 400_000, "waits"),
+    "a long head before a body": Raw(
+        OK + b"".join(b"X-%d: %d\r\n" % (n, n) for n in range(20_000)) + b"content-length: 3\r\n\r\nabc", "waits"
+    ),
     "headers without end": Raw(OK + b"".join(b"X-%d: %d\r\n" % (n, n) for n in range(40_000)), "waits"),
 }
 
@@ -143,6 +175,14 @@ async def test_what_is_no_reply_fails_alike(name: str) -> None:
 STRICTER: Mapping[str, Raw] = {
     "the same length twice": Raw(OK + b"content-length: 3\r\ncontent-length: 3\r\n\r\nabc"),
     "a header over two lines": Raw(OK + b"X-A: one\r\n two\r\ncontent-length: 3\r\n\r\nabc"),
+    "a control character in a header": Raw(OK + b"X-A: a\x01b\r\ncontent-length: 3\r\n\r\nabc"),
+    "a version that nobody speaks": Raw(b"HTTP/1.2 200 OK\r\ncontent-length: 3\r\n\r\nabc"),
+    "a tab after chunks": Raw(OK + b"transfer-encoding: chunked\t\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+    "a space within an extension": Raw(CHUNKED + b"3; a=b\r\nabc\r\n0\r\n\r\n"),
+    "a length after the body": Raw(CHUNKED + b"3\r\nabc\r\n0\r\ncontent-length: 3\r\n\r\n"),
+    "199 with a length before": Raw(
+        b"HTTP/1.1 199 Odd\r\ncontent-length: 3\r\n\r\n" + OK + b"content-length: 3\r\n\r\nabc", "waits"
+    ),
 }
 
 

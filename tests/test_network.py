@@ -4,8 +4,18 @@ import socket
 import time
 
 import pytest
+from either import KINDS, Either, settings_at, well
+from fault_server import Fault, FaultServer
+from vectors.stage import CONNECT
 
-from chatsheet_llm import ChatClient, DeadlineExceededError, HopUnreachableError, Settings, SettingsError
+from chatsheet_llm import (
+    ChatClient,
+    DeadlineExceededError,
+    HopTimeoutError,
+    HopUnreachableError,
+    Settings,
+    SettingsError,
+)
 from chatsheet_llm.endpoint_settings import EndpointSettings
 from chatsheet_llm.endpoints import build
 from chatsheet_llm.network import Network
@@ -96,3 +106,98 @@ def test_an_endpoint_names_the_proxy_before_it_without_its_password(own, environ
     told = EndpointSettings(kind="openai", base_url=url, api_key="key", proxy=own)
 
     assert build("one", told).proxy_domain == proxy
+
+
+OWN = "CHATSHEET_PROXY or the endpoint's own proxy"
+DEAD = "127.0.0.1:1"
+NAMELESS = "no.such.proxy.test:3128"
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """An environment without proxies."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    return monkeypatch
+
+
+@pytest.mark.parametrize(
+    ("place", "environment", "own", "told"),
+    [
+        (DEAD, {}, "http://somebody:canary@{}", f"{DEAD}, set by {OWN}: [Errno"),
+        (DEAD, {"HTTP_PROXY": "http://somebody:canary@{}"}, None, f"{DEAD}, set by HTTP_PROXY: [Errno"),
+        (DEAD, {"ALL_PROXY": "http://{}"}, None, f"{DEAD}, set by ALL_PROXY: [Errno"),
+        (DEAD, {"http_proxy": "http://{}"}, None, f"{DEAD}, set by http_proxy: [Errno"),
+        (DEAD, {"HTTP_PROXY": "http://{}", "HTTPS_PROXY": "{}"}, None, f"{DEAD}, set by HTTP_PROXY and HTTPS_PROXY: ["),
+        (NAMELESS, {}, "http://{}", f"{NAMELESS}, set by {OWN}: the name no.such.proxy.test did not resolve"),
+        (NAMELESS, {"HTTP_PROXY": "http://{}"}, None, f"{NAMELESS}, set by HTTP_PROXY: the name no.such"),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_proxy_that_is_not_reached_is_told_as_that_and_nothing_behind_it_is_asked(
+    kind, place, environment, own, told, bare
+):
+    for name, value in environment.items():
+        bare.setenv(name, value.format(place))
+    settings = settings_at("http://one.test", "http://two.test", proxy=own.format(place) if own else None)
+    with Either(kind, settings, max_retries=0) as made, pytest.raises(HopUnreachableError) as caught:
+        made.hello()
+
+    assert told in str(caught.value)
+    assert "through the HTTP proxy" in str(caught.value)
+    assert "check CHATSHEET_PROXY or HTTPS_PROXY" in str(caught.value)
+    assert "canary" not in str(caught.value)
+    assert [(each.hop, each.outcome) for each in caught.value.route.attempts] == [("one/chat", "proxy_failed")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_proxy_that_does_not_answer_is_told_as_that(kind, bare):
+    with FaultServer(answer=well) as server:
+        server.set(Fault("blackhole"))
+        settings = settings_at("http://one.test", "http://two.test", proxy=server.url, connect_timeout=CONNECT)
+        with Either(kind, settings) as made, pytest.raises(HopTimeoutError, match="the HTTP proxy timed out") as caught:
+            made.hello()
+
+    assert f"{server.url.partition('://')[2]}, set by {OWN}" in str(caught.value)
+    assert [(each.hop, each.outcome) for each in caught.value.route.attempts] == [("one/chat", "proxy_timeout")]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("HTTP_PROXY", "foo:bar", "HTTP_PROXY: must be the URL of a proxy, as in http://host:3128"),
+        ("HTTPS_PROXY", "http://somebody:canary@host:bar", "HTTPS_PROXY: must be the URL of a proxy"),
+        ("ALL_PROXY", "gopher://somebody:canary@host:70", "ALL_PROXY: must be the URL of a proxy"),
+        ("https_proxy", "http://", "https_proxy: must be the URL of a proxy"),
+        ("HTTP_PROXY", "socks5://somebody:canary@host:1", "HTTP_PROXY: a SOCKS proxy needs the package socksio"),
+        (
+            "CHATSHEET_PROXY",
+            "socks5://somebody:canary@host:1",
+            "CHATSHEET_PROXY or .*: a SOCKS proxy needs the package",
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_proxy_that_cannot_be_used_is_a_mistake_in_the_variable_that_names_it(kind, variable, value, told, bare):
+    bare.setattr("chatsheet_llm.network.find_spec", lambda name: None)
+    bare.setenv(variable, value)
+    bare.setenv("LITELLM_BASE_URL", "http://one.test")
+    bare.setenv("LITELLM_API_KEY", "key")
+
+    with pytest.raises(SettingsError, match=told) as caught:
+        Either(kind, Settings(_env_file=None))
+
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "own"), [({"NO_PROXY": "*"}, None), ({}, "http://own.proxy:3128")], ids=["none at all", "our own"]
+)
+def test_a_variable_that_is_not_looked_at_may_hold_anything(environment, own, bare):
+    bare.setenv("HTTP_PROXY", "foo:bar")
+    for name, value in environment.items():
+        bare.setenv(name, value)
+
+    with Network(proxy=own).client() as made:
+        assert not made.is_closed

@@ -22,7 +22,9 @@ def entered(domains: Domains, where: object, *, early: bool = False) -> Entry:
     return entry
 
 
-@pytest.mark.parametrize(("fault", "times"), [("proxy", 1), ("proxy_denied", 1), ("proxy_failed", 5)])
+@pytest.mark.parametrize(
+    ("fault", "times"), [("proxy", 1), ("proxy_denied", 1), ("proxy_failed", 5), ("proxy_timeout", 5)]
+)
 def test_what_a_proxy_did_closes_all_that_lies_behind_it_and_nothing_else(fault: str, times: int) -> None:
     domains = fresh(Clock())
     for _ in range(times):

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from chatsheet_llm.models_file import load_models
@@ -11,6 +12,12 @@ from chatsheet_llm.modes import RULES
 from chatsheet_llm.sandbox import Sandbox
 from chatsheet_llm.variables import VARIABLES
 
+PLUGIN = (
+    ()
+    if any(entry.value == "chatsheet_llm.testing.plugin" for entry in entry_points(group="pytest11"))
+    else ("-p", "chatsheet_llm.testing.plugin")
+)
+"""What loads the plugin where the package is not installed."""
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 MODELS = (ROOT / "docs" / "models.md").read_text()
@@ -35,6 +42,34 @@ def test_the_ten_lines_are_ten():
 
     assert code is not None
     assert len(code[1].strip().splitlines()) <= 10
+
+
+def test_the_test_it_shows_records_a_cassette_and_replays_it_without_settings(tmp_path):
+    code = re.search(r"## In your tests.*?```python\n(.*?)```", README, re.DOTALL)
+    assert code is not None
+    (tmp_path / "test_greeting.py").write_text(code[1])
+    command = [sys.executable, "-m", "pytest", "-q", "--rootdir=.", *PLUGIN]
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("LITELLM_")}
+
+    def run(*arguments, **environment):
+        return subprocess.run(
+            [*command, *arguments],
+            env={**bare, **environment},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    with Sandbox() as box:
+        recorded = run("--record-mode=once", **box.env())
+    replayed = run()
+
+    assert recorded.returncode == 0, recorded.stdout
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.yaml")] == [
+        "cassettes/test_greeting/test_it_greets.yaml"
+    ]
+    assert replayed.returncode == 0, replayed.stdout
 
 
 def test_the_table_names_every_variable_and_no_other():

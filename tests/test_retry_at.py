@@ -49,7 +49,8 @@ def test_the_message_says_until_when_a_hop_is_closed(box: Sandbox) -> None:
         failed(client)
         error = failed(client)
 
-    assert f"azure/chat closed until {error.retry_at:%Y-%m-%d %H:%M:%S} UTC after earlier failures" in str(error)
+    until = f"{error.retry_at:%Y-%m-%d %H:%M:%S} UTC"
+    assert f"azure/chat takes no calls until {until} after earlier failures" in str(error)
 
 
 def test_an_answer_takes_the_time_back(box: Sandbox) -> None:

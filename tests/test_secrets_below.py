@@ -164,8 +164,8 @@ def test_what_cannot_be_put_on_the_wire_leaves_nothing(kind: str, box: Sandbox) 
             client, lambda it: chat(it, messages=[{"role": "user", "content": WORDS.places["prompt"] + "\ud800"}])
         )
 
-    assert isinstance(error, errors.LocalResourceError)
-    assert error.route.attempts[0].outcome == "encode"
+    assert isinstance(error, errors.BadRequestError)
+    assert error.route.attempts[0].outcome == "unsendable"
     check(error, client, heap)
 
 

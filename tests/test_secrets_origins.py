@@ -278,8 +278,9 @@ def test_a_failover_takes_no_credential_of_the_first_hop_along(failing: str, hom
 def test_an_attribute_of_the_sdk_s_client_moves_no_request(home: Parrot, elsewhere: Parrot) -> None:
     home.saying = Saying(200, body=b'{"data": []}')
     with ChatClient(settings_at(lambda role: home.url, "openai")) as client:
-        client.base_url = elsewhere.url
-        client.api_key = WORDS.places["user"]
+        for name, value in (("base_url", elsewhere.url), ("api_key", WORDS.places["user"])):
+            with pytest.raises(errors.SettingsError, match=f"cannot set {name}: that belongs to an endpoint"):
+                setattr(client, name, value)
         client.models.list()
 
     assert elsewhere.heard == []

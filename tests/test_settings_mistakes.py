@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from settings_samples import HTTP, ONE_LINE, SECONDS, nothing_set, problems, set_all
 
+from chatsheet_llm import AsyncChatClient, ChatClient
 from chatsheet_llm.endpoint_settings import EndpointSettings
 from chatsheet_llm.settings import Settings
 
@@ -65,15 +67,17 @@ MISTAKES = [
 def test_a_mistake_is_reported_by_the_variable_that_holds_it(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
 ) -> None:
+    label = name
     if "\x00" in value:
         Path(".env").write_text(f"{name}={value}\n")
+        label = f"{name} (in .env)"
     else:
         monkeypatch.setenv(name, value)
 
     found = problems()
 
     assert len(found) == 1
-    assert found[0].startswith(f"{name}: ")
+    assert found[0].startswith(f"{label}: ")
     assert said in found[0]
     assert "hush" not in found[0]
 
@@ -103,18 +107,61 @@ def test_an_argument_is_blamed_under_its_own_name(monkeypatch: pytest.MonkeyPatc
     ]
 
 
-def test_a_misspelled_variable_is_pointed_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CHATSHEET_DEADLIN", "3")
+def test_a_mistake_in_an_env_file_is_reported_with_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHATSHEET_MAX_SENDS", "0")
+    Path("one.env").write_text("CHATSHEET_DEADLINE=x\nCHATSHEET_ENDPOINTS__EU__LABL=x\nCHATSHEET_MAX_SENDS=x\n")
+    Path("two.env").write_text("CHATSHEET_DEADLINE=soon\n")
 
-    with pytest.warns(
-        UserWarning, match="CHATSHEET_DEADLIN is no setting and has no effect; did you mean CHATSHEET_DE"
-    ):
+    assert [line.partition(":")[0] for line in problems(_env_file=["one.env", "two.env"])] == [
+        "CHATSHEET_ENDPOINTS__EU__LABL (in one.env)",
+        "CHATSHEET_DEADLINE (in two.env)",
+        "CHATSHEET_MAX_SENDS",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("CHATSHEET_DEADLIN", "is no setting and has no effect; did you mean CHATSHEET_DEADLINE?"),
+        ("chatsheet_max_send", "is no setting and has no effect; did you mean CHATSHEET_MAX_SENDS?"),
+        ("CHATSHEET_ENDPOINT__EU__KIND", "is no setting and has no effect; did you mean CHATSHEET_ENDPOINTS?"),
+        ("CHATSHEET_TIMEOUT", "is no setting and has no effect; CHATSHEET_DEADLINE bounds a whole call; CHATSHEET_"),
+    ],
+)
+@pytest.mark.parametrize("file", ["", ".env"])
+def test_a_variable_that_is_no_setting_is_pointed_out(
+    monkeypatch: pytest.MonkeyPatch, name: str, said: str, file: str
+) -> None:
+    if file:
+        Path(file).write_text(f"{name}=3\n")
+    else:
+        monkeypatch.setenv(name, "3")
+
+    with pytest.warns(UserWarning, match="no setting") as told:
         Settings()
 
+    assert len(told) == 1
+    assert str(told[0].message).startswith(f"{name} (in {file}) {said}" if file else f"{name} {said}")
 
-def test_a_variable_of_another_program_with_our_prefix_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_all(monkeypatch, CHATSHEET_SHARED="x", CHATSHEET_PORT="1", CHATSHEET_MODEL="m", CHATSHEET_DATABASE_URL="u")
+
+def test_variables_of_another_program_with_our_prefix_are_only_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "chatsheet_llm")
+    set_all(monkeypatch, CHATSHEET_PORT="1", CHATSHEET_DATABASE_URL="u", CHATSHEET_RECORD_MODE="none")
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Settings()
+
+    assert caplog.messages == ["CHATSHEET_PORT, CHATSHEET_DATABASE_URL: no setting of chatsheet_llm is called so"]
+
+
+@pytest.mark.parametrize("make", [Settings, ChatClient, AsyncChatClient])
+def test_a_warning_points_at_the_caller_s_line(monkeypatch: pytest.MonkeyPatch, make: Callable[[], object]) -> None:
+    set_all(monkeypatch, LITELLM_BASE_URL="http://one.test", CHATSHEET_TIMEOUT="3")
+
+    with pytest.warns(UserWarning, match="CHATSHEET_TIMEOUT") as told:
+        make()
+
+    assert [warning.filename for warning in told] == [__file__]

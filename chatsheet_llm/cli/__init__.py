@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import sys
 from importlib import import_module
 
 _EXTRA = ("typer", "rich", "click", "shellingham")
 """What the extra ``[cli]`` brings, as modules."""
 
+_UNWRITABLE = frozenset(
+    number
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS")
+    if (number := getattr(errno, name, None)) is not None
+)
+"""What a system says that does not take our output.  A reader that went away is no error."""
+
 
 def main() -> int:
     """Run the command line with the process's arguments.
 
-    Returns 2 where the extra is not installed, 130 after Ctrl-C; else raises SystemExit with 0 (ok), 1 (the call
-    failed) or 2 (wrong usage or settings).
+    Returns 1 where the output cannot be written, 2 where the extra is not installed, 130 after Ctrl-C; else raises
+    SystemExit with 0 (ok), 1 (the call failed) or 2 (wrong usage or settings).
     """
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets a question mark, not a traceback.
@@ -21,7 +30,17 @@ def main() -> int:
     try:
         import_module("rich")
         app = import_module("chatsheet_llm.cli.app").app
-        app(prog_name="chatsheet-llm")
+        try:
+            app(prog_name="chatsheet-llm")
+        finally:
+            # Here, and not when the interpreter ends, which would show a traceback.
+            getattr(sys.stdout, "flush", _nothing)()
+    except OSError as error:
+        if error.errno not in _UNWRITABLE or error.filename is not None:
+            raise
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"error: the output cannot be written: {error.strerror}\n")
+        return 1
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in _EXTRA:
             raise
@@ -36,4 +55,4 @@ def main() -> int:
 
 
 def _nothing(**_: str) -> None:
-    """Stand in for ``reconfigure`` where the stream is closed or not a text stream of the interpreter's."""
+    """Stand in for a method where the stream is closed or not a text stream of the interpreter's."""

@@ -41,6 +41,11 @@ def _views(settings: Settings, name: str | None) -> tuple[ModelView, ...]:
     setup = Setup(settings)
     views = inventory(setup.registry, setup.endpoints, settings.chain, setup.unconfigured)
     found = tuple(view for view in views if name in (None, view.alias))
+    if name is not None and setup.registry.path is None:
+        raise UsageError(
+            f"there is no models.yaml, so nothing more is known of {name!r}: it goes out as it is.  Write one into the "
+            "working directory, or name one with CHATSHEET_MODELS_FILE"
+        )
     if not found and name is not None:
         close = setup.registry.closest(name)
         hint = f"; did you mean {close!r}?" if close is not None else ""

@@ -17,10 +17,12 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from chatsheet_llm import sdk
 from chatsheet_llm.endpoint_settings import EndpointSettings, kind_of
+from chatsheet_llm.endpoints.headers import unfit_header
 from chatsheet_llm.endpoints.tokens import TokenSource
-from chatsheet_llm.errors import SettingsError
+from chatsheet_llm.errors import BadRequestError, SettingsError
 from chatsheet_llm.network import Network
 from chatsheet_llm.route import Mode
+from chatsheet_llm.variables import variable_of
 
 GROUP = "chatsheet_llm.endpoints"
 """Entry point group: a third party's endpoint class, under the name of its kind."""
@@ -31,7 +33,8 @@ class Outgoing:
     """One request to one hop, before its SDK gets it.
 
     ``options`` are the caller's own (query, files, content), or None.  ``body`` is the JSON body in the hop's format;
-    ``headers`` the caller's; ``timeout`` that of this attempt, ``seconds`` its whole time.
+    ``headers`` the caller's; ``timeout`` that of this attempt, ``seconds`` its whole time.  Raises BadRequestError for
+    a header that no request can carry.
     """
 
     options: sdk.FinalRequestOptions | None
@@ -42,6 +45,13 @@ class Outgoing:
     headers: Mapping[str, str | sdk.Omit]
     timeout: httpx2.Timeout
     seconds: float
+
+    def __post_init__(self) -> None:
+        found = unfit_header(self.headers) if self.headers else None
+        if found is not None:
+            name, what = found
+            told = f"the request to {self.path} cannot be sent: header {name!r} holds {what}; take it out"
+            raise BadRequestError(told, code="invalid_request", param=name)
 
 
 class Endpoint(BaseModel, ABC):
@@ -121,6 +131,14 @@ class Endpoint(BaseModel, ABC):
         values = (settings.api_key, settings.ad_token, *settings.headers.values())
         last = (self.tokens.last,) if self.tokens is not None and self.tokens.last else ()
         return (*(value.get_secret_value() for value in values if isinstance(value, SecretStr)), *last)
+
+    @property
+    def unset(self) -> str | None:
+        """What to set, in words, where it has no credential at all and is asked without one; else None."""
+        settings = self.settings
+        if settings.api_key is not None or settings.ad_token is not None or settings.headers:
+            return None
+        return f"no credential is set for endpoint {self.name!r}: set {variable_of(self.name, 'api_key')}"
 
     @cached_property
     def tokens(self) -> TokenSource | None:

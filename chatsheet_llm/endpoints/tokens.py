@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import TimeoutError as Overdue
 
 from chatsheet_llm.aside import begin
+from chatsheet_llm.endpoints.headers import unfit
 from chatsheet_llm.limits import left
 
 Provider = Callable[[], "str | Awaitable[str]"]
@@ -102,6 +103,9 @@ class TokenSource:
         if not isinstance(given, str) or not given.strip():
             # Not what it gave: it may be a part of a token.
             raise NoToken(f"the token provider of endpoint {self._endpoint!r} gave no token; it must return text")
+        what = unfit(given)
+        if what is not None:
+            raise NoToken(f"the token provider of endpoint {self._endpoint!r} gave a token that holds {what}")
         self.last = given
         return given
 

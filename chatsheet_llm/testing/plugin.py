@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import sys
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,10 @@ VARIABLE = "CHATSHEET_RECORD_MODE"
 _MARKER = (
     "cassette(name, *, sockets=False, unplayed=False): replay this cassette for the test, or record it "
     "(--record-mode); sockets allows other connections, unplayed that exchanges are left over"
+)
+_NO_SETTINGS = (
+    "a cassette replaces the network, not the settings: set an endpoint for the test, as with "
+    'monkeypatch.setenv("LITELLM_BASE_URL", "http://litellm.test"); for a replay any URL and key will do'
 )
 _told = pytest.StashKey[str]()
 _failed = pytest.StashKey[bool]()
@@ -70,13 +75,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember that a test failed, so that its cassette is not written."""
+    """Remember that a test failed, so that its cassette is not written, and say what a replay lacks."""
     report = yield
     if not report.passed:
         item.stash[_failed] = True
+        # Not imported here: the errors load the SDK, and this is a plugin of every run.
+        errors = sys.modules.get("chatsheet_llm.errors")
+        raised = call.excinfo.value if call.excinfo is not None else None
+        if errors is not None and isinstance(raised, errors.NoEndpointError) and _has_cassette(item):
+            report.sections.append(("cassette", _NO_SETTINGS))
     return report
+
+
+def _has_cassette(item: pytest.Item) -> bool:
+    return item.get_closest_marker("cassette") is not None or "cassette" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -12,6 +13,7 @@ from textwrap import dedent
 import pytest
 from cassette_origin import JSON, Answer, Origin
 
+ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = "chatsheet_llm.testing.plugin"
 KEPT = ("PATH", "PYTHONPATH", "HOME", "SYSTEMROOT", "TMPDIR")
 INSTALLED = any(entry.value == PLUGIN for entry in entry_points(group="pytest11"))
@@ -121,3 +123,33 @@ def test_a_run_without_cassettes_loads_neither_vcrpy_nor_an_sdk(project: Path) -
     )
 
     assert "1 passed" in run(project, "").stdout
+
+
+BARE = dedent(
+    """
+    import pytest
+
+    from chatsheet_llm import ChatClient
+
+    def test_without_a_cassette():
+        ChatClient()
+
+    @pytest.mark.cassette("some", unplayed=True)
+    def test_marked():
+        ChatClient()
+    """
+)
+
+
+def test_a_replay_without_settings_says_that_it_needs_them(project: Path) -> None:
+    (project / "test_it.py").write_text(BARE)
+    (project / "tapes").mkdir()
+    shutil.copy(ROOT / "cassettes" / "sandbox" / "chat-parse.yaml", project / "tapes" / "some.yaml")
+    told = run(project, "")
+
+    assert "2 failed" in told.stdout
+    assert told.stdout.count("a cassette replaces the network, not the settings: set an endpoint for the test") == 1
+
+
+def test_the_marker_is_listed(project: Path) -> None:
+    assert "@pytest.mark.cassette(name" in run(project, "", "--markers").stdout

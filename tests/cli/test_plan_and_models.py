@@ -279,6 +279,14 @@ def test_an_alias_is_shown_as_it_is_written(box: Sandbox, cwd: Path, invoke: Inv
         assert "[red]odd[/red]" in shown
 
 
+def test_without_a_file_it_says_that_there_is_none(box: Sandbox, cwd: Path, invoke: Invoke) -> None:
+    result = invoke("models", "gpt-5")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: there is no models.yaml, so nothing more is known of 'gpt-5'")
+    assert "CHATSHEET_MODELS_FILE" in result.stderr
+
+
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_a_model_that_the_file_does_not_name_is_a_mistake_with_the_closest_name(
     box: Sandbox, cwd: Path, invoke: Invoke, options: list[str]

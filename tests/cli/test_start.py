@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from chatsheet_llm import __version__
 from chatsheet_llm.cli.app import app
+from chatsheet_llm.sandbox import Sandbox
 
 HEAVY = ("openai", "anthropic", "httpx2", "chatsheet_llm.client", "chatsheet_llm.errors", "chatsheet_llm.sandbox")
 
@@ -54,6 +55,19 @@ def test_a_reader_who_goes_away_is_no_error(
     _, err = process.communicate(timeout=10)
 
     assert (process.returncode, err) == (141, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is full")
+@pytest.mark.parametrize("arguments", [["ask", "hi", "-m", "gpt-5"], ["models", "--json"], ["--version"], ["--help"]])
+def test_output_that_cannot_be_written_is_one_line(box: Sandbox, arguments: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "chatsheet_llm.cli", *arguments],
+            stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, env={**os.environ, **box.env()},
+            text=True, check=False, timeout=20,
+        )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (1, "error: the output cannot be written: No space left on device\n")
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 from openai._base_client import make_request_options
@@ -14,7 +12,7 @@ from openai.resources.chat.completions import AsyncCompletions, Completions
 from openai.resources.responses import AsyncResponses, Responses
 from openai.types.chat import ChatCompletion
 from openai.types.responses import Response
-from sdk_contracts import HELLO, TIMEOUT, Listener, asked, contract
+from sdk_contracts import HELLO, Listener, asked, contract
 
 from chatsheet_llm import sdk
 from chatsheet_llm.sdk import requests, routes
@@ -49,75 +47,6 @@ def test_options_made_of_a_template_are_those_that_the_sdk_makes() -> None:
     assert isinstance(sdk.timeout_of(bare), openai.NotGiven)
     assert (bare.headers, bare.params, bare.extra_json) == (template.headers, {}, None)
     assert template.json_data is None
-
-
-def _azure(cls: type[Any], **more: Any) -> Any:
-    return cls(azure_endpoint="http://127.0.0.1:9", api_version="2024-10-21", **more)
-
-
-@contract("_build_request", "_client", "openai._utils._json.openapi_dumps")
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: openai.OpenAI(api_key="k", base_url="http://127.0.0.1:9/v1", default_headers={"a": "b"}),
-        lambda: openai.AsyncOpenAI(api_key="k", base_url="http://127.0.0.1:9/v1/"),
-        lambda: _azure(openai.AzureOpenAI, api_key="k"),
-        lambda: _azure(openai.AsyncAzureOpenAI, azure_ad_token="t"),
-    ],
-)
-def test_a_request_of_kept_parts_is_the_one_that_the_sdk_builds(make: Callable[[], Any]) -> None:
-    its, ours = make(), make()
-    original = ours._build_request
-    sdk.hasten(ours)
-
-    def options(**more: Any) -> Any:
-        told: dict[str, Any] = {
-            "method": "post",
-            "url": "/chat/completions",
-            "json_data": {"model": "m", "x": "\u00e9"},
-            "headers": {"Accept-Encoding": "identity"},
-            "timeout": TIMEOUT,
-            "security": {"bearer_auth": True},
-        }
-        return sdk.FinalRequestOptions.construct(**{**told, **more})
-
-    rows = [
-        options(),
-        options(json_data={"model": "m", "messages": [1] * 100}),
-        options(timeout=httpx2.Timeout(None)),
-        options(timeout=httpx2.Timeout(5.0, read=7.5)),
-        options(json_data={"model": "other"}),
-        options(headers={"Accept-Encoding": "identity", "x-mine": "1"}),
-        options(headers={"Authorization": sdk.OMIT}),
-        options(url="/responses"),
-        options(params={"q": "1"}),
-        options(method="get", json_data=None),
-        options(extra_json={"y": 1}),
-    ]
-
-    def parts(request: httpx2.Request) -> tuple[Any, ...]:
-        return request.method, request.url, sorted(request.headers.raw), request.content, request.extensions
-
-    for row in rows * 3:
-        assert parts(ours._build_request(row)) == parts(its._build_request(row))
-    assert ours._build_request != original
-
-
-def test_a_request_of_kept_parts_bears_the_cookies_and_the_key_of_its_time() -> None:
-    client = openai.OpenAI(api_key="one", base_url="http://127.0.0.1:9/v1")
-    sdk.hasten(client)
-    row = sdk.FinalRequestOptions.construct(
-        method="post", url="/x", json_data={}, headers={}, timeout=TIMEOUT, security={"bearer_auth": True}
-    )
-    sent = [client._build_request(row)]
-    client._client.cookies.set("c", "1", domain="127.0.0.1")
-    sent.append(client._build_request(row))
-    client._client.cookies.clear()
-    client.api_key = "two"
-    sent += [client._build_request(row), client._build_request(row)]
-
-    assert [request.headers.get("cookie") for request in sent] == [None, "c=1", None, None]
-    assert [request.headers["authorization"][-3:] for request in sent] == ["one", "one", "two", "two"]
 
 
 @contract("openai._models.FinalRequestOptions")

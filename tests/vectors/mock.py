@@ -20,7 +20,7 @@ from vectors.schema import Attempt, Case, Given
 from vectors.stage import CONNECT, Fake, Stage, settings_of, url_of, wrongs
 
 from chatsheet_llm import ChatClient
-from chatsheet_llm.network import Network
+from chatsheet_llm.network import Network, ProxyTimeout, ProxyUnreachable
 from chatsheet_llm.wire import StaleConnection
 
 _CUT = "peer closed connection without sending complete message body (incomplete chunked read)"
@@ -45,6 +45,9 @@ RAISED: dict[str, Callable[[], Exception]] = {
     "pool_timeout": lambda: httpx2.PoolTimeout(""),
     "bad_key": lambda: httpx2.LocalProtocolError("Illegal header value b'key\\r\\n'"),
     "odd_key": lambda: UnicodeEncodeError("ascii", "k\u00e9y", 1, 2, "ordinal not in range(128)"),
+    "odd_text": lambda: UnicodeEncodeError("utf-8", '{"messages":[{"content":"\ud800"}]}', 25, 26, "not allowed"),
+    "proxy_down": lambda: _caused(httpx2.ConnectError, ProxyUnreachable("p.test:3128: [Errno 111] Connection refused")),
+    "proxy_blackhole": lambda: _caused(httpx2.ConnectTimeout, ProxyTimeout("p.test:3128: timed out")),
     "write_timeout": lambda: httpx2.WriteTimeout("The write operation timed out"),
     "timeout": lambda: httpx2.ReadTimeout("The read operation timed out"),
     "drip": lambda: httpx2.ReadTimeout("The read operation timed out"),
@@ -66,7 +69,7 @@ WITHIN: dict[str, Callable[[], Exception]] = {
 }
 """What it raises within a body, for a fault or for the ending of a stream."""
 _SLOW = frozenset({"timeout", "drip", "headers_then_timeout", "write_timeout", "silence"})
-_CONNECTING = frozenset({"blackhole", "tls_stall"})
+_CONNECTING = frozenset({"blackhole", "tls_stall", "proxy_blackhole"})
 
 
 def _caused(cls: type[Exception], cause: Exception) -> Exception:

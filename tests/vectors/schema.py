@@ -24,8 +24,10 @@ KINDS = {
 APIS = ("chat", "responses", "messages")
 ANSWERED = "answered"
 
-UNWIRED = ("pool_timeout", "no_token", "bad_key", "odd_key", "write_timeout", "dns", "dns_busy")
+UNWIRED = ("pool_timeout", "no_token", "bad_key", "odd_key", "odd_text", "write_timeout", "dns", "dns_busy")
 """What goes wrong without a server: in our own process, or in the system's resolver."""
+AT_PROXY = {"proxy_down": "down", "proxy_blackhole": "blackhole"}
+"""What goes wrong on the way to the HTTP proxy itself, and the fault of its server that shows it."""
 
 
 class Strict(BaseModel):
@@ -53,7 +55,7 @@ class Attempt(Strict):
     @field_validator("fault")
     @classmethod
     def in_the_server(cls, fault: str | None) -> str | None:
-        if fault is not None and fault not in SERVED and fault not in UNWIRED:
+        if fault is not None and fault not in {*SERVED, *UNWIRED, *AT_PROXY}:
             raise ValueError(f"the fault server has no fault {fault!r}")
         return fault
 

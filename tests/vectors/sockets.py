@@ -12,7 +12,7 @@ from unittest.mock import patch
 from fault_server import FAULTS, Certificates, Fault, FaultServer, Reply
 from vectors.playing import aplay, play, undisturbed
 from vectors.replies import told, well
-from vectors.schema import Attempt, Case
+from vectors.schema import AT_PROXY, Attempt, Case
 from vectors.stage import Skewed, Stage, settings_of, url_of, wrongs
 
 from chatsheet_llm import AsyncChatClient, ChatClient, Settings
@@ -82,7 +82,7 @@ def _fault_of(attempt: Attempt | None, timeout: float) -> Fault | Reply | None:
         return told(attempt)
     seconds = _DRIP if attempt.fault == "drip" else attempt.seconds
     rate = 20_000.0 if attempt.fault == "bandwidth" else 1024.0
-    return Fault(attempt.fault, after=attempt.after, seconds=seconds, rate=rate)
+    return Fault(AT_PROXY.get(attempt.fault, attempt.fault), after=attempt.after, seconds=seconds, rate=rate)
 
 
 @contextmanager
