@@ -10,9 +10,10 @@ import gc
 import os
 import sys
 import tempfile
+import time
 import tracemalloc
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -20,10 +21,21 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, Literal
 
+import httpx2
+from dispatch_world import ENDPOINTS
 from either import Either, Kind
 from lockstep import Lockstep
 
 from chatsheet_llm import Settings
+from chatsheet_llm.dispatch import dispatch
+from chatsheet_llm.domains import Domains
+from chatsheet_llm.hops import Call
+from chatsheet_llm.learned import Learned
+from chatsheet_llm.models import ModelSpec, Registry
+from chatsheet_llm.origins import Origins
+from chatsheet_llm.outlook import Outlooks
+from chatsheet_llm.plan import plan
+from chatsheet_llm.steps import Policy
 
 Api = Literal["chat", "responses"]
 
@@ -50,7 +62,8 @@ WORK = ("read", "validated", "written", "constructed", "walked")
 class Case:
     """A call: through which client and API, to a hop of which API, with how many messages, streamed in how many deltas.
 
-    A chain of three hops, of which the first is well.  ``header`` gives each call a header with a value of its own.
+    A chain of three hops, of which the first is well.  ``header`` gives each call a header with a value of its own,
+    ``given`` the client an ``http_client`` of the caller's.
     """
 
     kind: Kind
@@ -59,13 +72,15 @@ class Case:
     messages: int = 2
     deltas: int = 0
     header: bool = False
+    given: bool = False
 
     @property
     def name(self) -> str:
         bridged = "" if self.api == self.hop else f" from {self.hop}"
         said = f", {self.messages} messages" if self.messages != 2 else ""
         own = ", a header of its own" if self.header else ""
-        return f"{self.kind} {self.api}{bridged}{f', {self.deltas} deltas' if self.deltas else said}{own}"
+        through = ", on httpx2" if self.given else ""
+        return f"{self.kind} {self.api}{bridged}{f', {self.deltas} deltas' if self.deltas else said}{own}{through}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +210,49 @@ def costs_of(case: Case, *, steps: bool = True) -> Iterator[Costs]:
             for name, url in zip(("one", "two", "three"), urls, strict=True)
         }
         settings = Settings(_env_file=None, endpoints=endpoints, chain="one,two,three", deadline=60.0)
-        with Either(case.kind, settings) as made:
+        given: dict[str, Any] = {}
+        if case.given:
+            given["http_client"] = httpx2.Client() if case.kind == "sync" else httpx2.AsyncClient()
+        with Either(case.kind, settings, **given) as made:
             costs = Costs(case, server, made)
             for _ in range(5):
                 costs.call()
             yield costs
 
 
+def decided(chain: Sequence[str], hops: int, models: int) -> int:
+    """Count the functions that the decisions of an answered call take; the chain goes on to so many hops."""
+    specs = [ModelSpec(f"model-{number}", base_model="gpt-5", max_tokens=1000) for number in range(models)]
+    registry = Registry({spec.alias: spec for spec in specs})
+    entries = (*chain, *(f"place{number}" for number in range(len(chain), hops)))
+    outlooks, learned, origins, domains = Outlooks(ENDPOINTS, registry), Learned(), Origins(), Domains()
+    body = {"model": f"model-{models // 2}", "messages": [{"role": "user", "content": "hi"}]}
+
+    def decide() -> None:
+        call = Call("post", "/chat/completions", "chat", body, stream=False)
+        found = dispatch(
+            call,
+            endpoints=ENDPOINTS,
+            registry=registry,
+            chain=entries,
+            origins=origins,
+            learned=learned,
+            outlooks=outlooks,
+        )
+        steps = plan(found.hops, domains, policy=POLICY, deadline_at=time.monotonic() + 60.0, amend=found.amend)
+        next(steps)
+        next(steps, None)
+
+    for _ in range(5):
+        decide()
+    with _counting() as counted:
+        sys.setprofile(counted.hear)
+        decide()
+        sys.setprofile(None)
+    return counted.calls
+
+
+POLICY = Policy()
 KINDS: tuple[Kind, ...] = ("sync", "async")
 CASES: tuple[Case, ...] = tuple(
     case
@@ -216,6 +267,9 @@ CASES: tuple[Case, ...] = tuple(
         Case(kind, "chat", "chat", deltas=200),
         Case(kind, "responses", "responses", deltas=200),
         Case(kind, "chat", "responses", deltas=200),
+        Case(kind, "chat", "chat", given=True),
+        Case(kind, "chat", "chat", deltas=200, given=True),
+        Case(kind, "responses", "responses", deltas=200, given=True),
     )
 )
 
@@ -230,6 +284,6 @@ if __name__ == "__main__":
                 first, second, kept = costs.cost(), costs.cost(), costs.kept(100)
             spread = f" ({second.calls - first.calls:+})" if second.calls != first.calls else ""
             print(
-                f"{case.name:40} {first.calls:7}{spread} {tuple(dict(first.work).values())} {first.items} {kept:.1f}",
+                f"{case.name:45} {first.calls:7}{spread} {tuple(dict(first.work).values())} {first.items} {kept:.1f}",
                 flush=True,
             )

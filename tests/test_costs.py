@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from costs import CASES, KINDS, Case, Cost, costs_of
+from costs import CASES, KINDS, Case, Cost, costs_of, decided
 from either import Kind
 
 from chatsheet_llm import delivery, typed
@@ -44,6 +44,13 @@ CALLS: Mapping[str, int] = {
     "async responses, 200 deltas": 35600,
     "sync chat from responses, 200 deltas": 55800,
     "async chat from responses, 200 deltas": 50700,
+    # Through a client of the caller's, each piece comes by itself through its layers; 210 an event are theirs.
+    "sync chat, on httpx2": 2720,
+    "async chat, on httpx2": 3690,
+    "sync chat, 200 deltas, on httpx2": 37100,
+    "sync responses, 200 deltas, on httpx2": 36900,
+    "async chat, 200 deltas, on httpx2": 86000,
+    "async responses, 200 deltas, on httpx2": 85800,
 }
 """How many functions each case may call."""
 WHOLE = {"read": 2, "validated": 1, "written": 1, "constructed": 0, "walked": 0}
@@ -53,6 +60,8 @@ BRIDGED = {**WHOLE, "written": 2}
 """The answer in the caller's format is written too."""
 # A union of the output's items is tried by their type first.
 RESPONSES = {**WHOLE, "validated": 2}
+DECISIONS: Mapping[str, int] = {"the caller's API": 156, "mixed": 162}
+"""How many functions may be called to choose a call's hop, to ask breakers and budget, and to hear of the answer."""
 BYTES = 1024
 """What a call may leave behind."""
 
@@ -97,6 +106,20 @@ def test_a_longer_conversation_costs_three_functions_a_message(kind: Kind) -> No
             cost.append(costs.cost().calls)
 
     assert cost[1] - cost[0] <= 100 * 4
+
+
+CHAINS: Mapping[str, tuple[str, ...]] = {
+    "the caller's API": ("place0/chat", "place1/chat", "place2/chat"),
+    "mixed": ("place0/chat", "azure/responses", "azure/chat"),
+}
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_to_decide_costs_the_same_however_many_hops_and_models_there_are(chain: str) -> None:
+    counted = {(hops, models): decided(CHAINS[chain], hops, models) for hops in (3, 20) for models in (1, 1000)}
+
+    assert max(counted.values()) <= DECISIONS[chain]
+    assert len(set(counted.values())) == 1
 
 
 # --- what the counts see ---------------------------------------------------------------------------------------------

@@ -118,7 +118,8 @@ def _info(name: str) -> Json:
 
 def _row(role: RoleName, name: str) -> Json:
     if role == "anthropic":
-        return {"type": "model", "id": name, "display_name": name, "created_at": "2026-01-01T00:00:00Z"}
+        known: Json = {"created_at": "2026-01-01T00:00:00Z", "lifecycle": "active"}
+        return {"type": "model", "id": name, "display_name": name, **known}
     row: Json = {"id": name, "object": "model", "created": _CREATED, "owned_by": _OWNERS[role]}
     if role == "litellm":
         row |= {"mode": _mode(name), "max_input_tokens": 272000, "max_output_tokens": 128000}

@@ -35,14 +35,25 @@ def with_route(options: FinalRequestOptions, route: Callable[[], Route]) -> None
     options.post_parser = parser
 
 
+class _NamesSet(set[str]):
+    """The names of the fields that were set, and the route of the call beside them.
+
+    Of all that an object holds, these names are what pydantic copies and pickles, and neither compares nor writes: with
+    the route in there, an object equals, shows and serialises what the SDK's own does.
+    """
+
+    route: Route
+
+    def __repr__(self) -> str:
+        return repr(set(self))
+
+
 def attach(value: object, route: Route) -> None:
-    """Put the route on an SDK object, where pydantic keeps private attributes: copied and pickled, never serialised."""
+    """Put the route on an SDK object, where its copies and pickles keep it and no comparison or JSON sees it."""
     if isinstance(value, pydantic.BaseModel):
-        private = value.__pydantic_private__
-        if private is None:
-            private = {}
-            object.__setattr__(value, "__pydantic_private__", private)
-        private[ROUTE] = route
+        names = _NamesSet(value.__pydantic_fields_set__)
+        names.route = route
+        object.__setattr__(value, "__pydantic_fields_set__", names)
 
 
 def route_of(value: object) -> Route:
@@ -55,10 +66,8 @@ def route_of(value: object) -> Route:
         return value.route
     if isinstance(value, BaseException) and isinstance(route := value.__dict__.get(ROUTE), Route):
         return route
-    if isinstance(value, pydantic.BaseModel):
-        route = (value.__pydantic_private__ or {}).get(ROUTE)
-        if isinstance(route, Route):
-            return route
+    if isinstance(value, pydantic.BaseModel) and isinstance(names := value.model_fields_set, _NamesSet):
+        return names.route
     for name in ("extensions", "response", "http_response", "_response", "_raw_stream"):
         inner = getattr(value, name, None)
         if name == "extensions" and isinstance(inner, Mapping) and ROUTE in inner:

@@ -108,15 +108,15 @@ def test_what_is_parsed_carries_the_route_and_keeps_the_sdk_s_own_parser(listene
     assert sdk.route_of(made) is ROUTE
 
 
-@contract("__pydantic_private__")
-def test_a_route_is_kept_by_copies_and_pickles_and_stays_out_of_the_json() -> None:
+@contract("__pydantic_fields_set__")
+def test_a_route_is_kept_by_copies_and_pickles_and_stays_out_of_the_json_and_of_comparisons() -> None:
     value = CreateEmbeddingResponse(
         data=[],
         model="m",
         object="list",
         usage={"prompt_tokens": 1, "total_tokens": 1},  # type: ignore[arg-type]
     )
-    plain = value.to_dict()
+    plain, bare, variables = value.to_dict(), value.model_copy(), {**vars(value)}
     sdk.attach(value, ROUTE)
 
     assert sdk.route_of(value) is ROUTE
@@ -124,7 +124,11 @@ def test_a_route_is_kept_by_copies_and_pickles_and_stays_out_of_the_json() -> No
     assert sdk.route_of(value.model_copy(deep=True)) == ROUTE
     assert sdk.route_of(pickle.loads(pickle.dumps(value))) == ROUTE
     assert value.to_dict() == plain
-    assert "route" not in repr(value)
+    assert value == bare == value
+    assert (vars(value), repr(value)) == (variables, repr(bare))
+    assert "route" not in repr(value.model_fields_set)
+    with pytest.raises(TypeError, match="no route is known"):
+        sdk.route_of(bare)
 
 
 @contract("_response", "_raw_stream")
