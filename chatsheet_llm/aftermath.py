@@ -29,6 +29,8 @@ class Aftermath:
         account.failed(failure)
         state = account.retry_state(failure)
         stops = account.policy.stop(state)
+        # How long to wait for a hop is no matter of how often others have failed.
+        state.attempt_number = max(1, account.on_hop.get(hop.name, 1))
         if not stops and failure.send_state == "rejected":
             amended = self._amended(hop, failure)
             if amended is not None:

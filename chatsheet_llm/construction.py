@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from types import FunctionType
@@ -64,7 +64,7 @@ class Construction(Generic[Http]):
         self,
         settings: Settings | None = None,
         *,
-        api_key: str | None = None,
+        api_key: str | Callable[[], object] | None = None,
         base_url: str | httpx2.URL | None = None,
         organization: str | None = None,
         project: str | None = None,
@@ -148,6 +148,8 @@ class Construction(Generic[Http]):
                 # It may be a key, and a traceback may show locals.
                 del value
                 raise SettingsError(_refusal(f"{type(self).__name__}: cannot set", [name]))
+            if self._made and name in _CHOSEN:
+                raise SettingsError(f"{type(self).__name__}: cannot set {name}; use copy({name}=...)")
             if self._made and name in _CHECKS and not isinstance(value, NotGiven):
                 value = _CHECKS[name](value, type(self).__name__)
             super().__setattr__(name, value)
@@ -238,6 +240,8 @@ class Construction(Generic[Http]):
         return None if self.timeout is self._no_timeout else self.timeout
 
 
+_CHOSEN = frozenset(("chain", "deadline", "on_loss", "stream_recovery", "hedge_after"))
+"""What belongs to a client and its copies, and is no attribute."""
 _CHECKS = {"timeout": timeout_from, "max_retries": retries_from}
 """What may be set on a client after it was made."""
 
@@ -258,7 +262,7 @@ def by_its_name(cls: type[_C]) -> type[_C]:
 
 def _named(
     settings: Settings,
-    api_key: str | None,
+    api_key: str | Callable[[], object] | None,
     base_url: str | httpx2.URL | None,
     organization: str | None,
     project: str | None,
@@ -275,4 +279,6 @@ def _named(
         raise SettingsError("base_url is given without a key; give api_key, or set OPENAI_API_KEY")
     url = settings.openai_base_url if base_url is None else str(base_url)
     headers = {name: value for name, value in told if value is not None}
-    return settings.with_endpoint("openai", {"kind": "openai", "base_url": url, "api_key": key, "headers": headers})
+    # A function gives tokens, as azure-identity's do, and is asked for each request.
+    credential = {"ad_token": key} if callable(key) else {"api_key": key}
+    return settings.with_endpoint("openai", {"kind": "openai", "base_url": url, "headers": headers, **credential})

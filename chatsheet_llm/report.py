@@ -26,7 +26,8 @@ ADVICE: Mapping[str, str] = {
     "dns_busy": "check the name server, and that it can be reached from here",
     **dict.fromkeys(
         ("proxy", "proxy_denied", "proxy_failed", "proxy_timeout"),
-        "check CHATSHEET_PROXY or HTTPS_PROXY, and that the proxy is running; NO_PROXY lists hosts to reach without it",
+        "check the proxy's URL (CHATSHEET_PROXY, HTTPS_PROXY) and that it is running; "
+        "hosts in NO_PROXY are reached without one that the environment sets",
     ),
     "unsendable": "decode such text with errors='replace'",
     "encoded": "let the gateway before the endpoint pass the header Accept-Encoding on",

@@ -276,10 +276,14 @@ def _base_of(spec: ModelSpec) -> str | None:
 
 def _lacking(name: str, endpoint: EndpointSettings) -> list[str]:
     """What this endpoint cannot work without and does not have, as variables to set."""
+    has = {field for field in EndpointSettings.model_fields if getattr(endpoint, field) is not None}
+    if endpoint.kind == "openai" and "ad_token" in has:
+        # As a server of its kind may take in the place of a key: Azure's v1 surface, say.
+        has.add("api_key")
     return [
         " or ".join(variable_of(name, field) for field in group)
         for group in _NEEDS.get(endpoint.kind, ())
-        if all(getattr(endpoint, field) is None for field in group)
+        if has.isdisjoint(group)
     ]
 
 

@@ -17,8 +17,9 @@ from chatsheet_llm.hops import Hop, Left
 class Policy:
     """How persistent a call is.  All three strategies are tenacity's, over a ``RetryCallState``.
 
-    ``max_retries``: re-sends on one hop.  ``stop``: over all hops; the attempt number counts every send.  ``wait``:
-    before a re-send after a transient fault; ``wait_throttled``: after 429 or overload without a usable hint.  Seconds.
+    ``max_retries``: re-sends on one hop.  ``stop``: over all hops; its attempt number counts every send.  ``wait``:
+    before a re-send after a transient fault; ``wait_throttled``: after 429 or overload without a usable hint; their
+    attempt number counts the sends to that hop.  Seconds.
     """
 
     max_retries: int = 1

@@ -366,7 +366,9 @@ def left_alone(history: History) -> Iterator[str]:
             continue
         spent = next(spent for send, _, spent, _, _ in _choices(history.of(event.call)) if send is event)
         others = [o.name for o in asked.hops if o.name in event.permitted and not spent.has(o) and o != hop]
-        failed = [each.failure for each in history.of(event.call) if each.failure is not None and each.at <= event.at]
+        # By their order: on a clock that stands still, what comes later may have the same time.
+        events = history.of(event.call)
+        failed = [each.failure for each in events[: events.index(event)] if each.failure is not None]
         if event.call in early and not (failed and failed[-1].row.kind == "config"):
             yield f"call {event.call} probes a second time before it is time"
         if others:

@@ -222,6 +222,14 @@ def test_what_belongs_to_an_endpoint_cannot_be_set_later(box: Sandbox, kind: Any
     assert getattr(client.copy(), name, None) == before
 
 
+@pytest.mark.parametrize("name", ["chain", "deadline", "on_loss", "stream_recovery", "hedge_after"])
+def test_what_a_copy_may_choose_is_not_set(box: Sandbox, name: str) -> None:
+    with ChatClient(settings_for(box)) as client, pytest.raises(errors.SettingsError) as caught:
+        setattr(client, name, 3)
+
+    assert str(caught.value) == f"ChatClient: cannot set {name}; use copy({name}=...)"
+
+
 def test_what_is_there_already_may_be_set_again(box: Sandbox) -> None:
     with ChatClient(settings_for(box)) as client:
         client.api_key, client.base_url, client.organization = client.api_key, str(client.base_url), None

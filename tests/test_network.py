@@ -146,7 +146,7 @@ def test_a_proxy_that_is_not_reached_is_told_as_that_and_nothing_behind_it_is_as
 
     assert told in str(caught.value)
     assert "through the HTTP proxy" in str(caught.value)
-    assert "check CHATSHEET_PROXY or HTTPS_PROXY" in str(caught.value)
+    assert "check the proxy's URL (CHATSHEET_PROXY, HTTPS_PROXY)" in str(caught.value)
     assert "canary" not in str(caught.value)
     assert [(each.hop, each.outcome) for each in caught.value.route.attempts] == [("one/chat", "proxy_failed")]
 

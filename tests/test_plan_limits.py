@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from planning import OK, Came, Clock, chain, failure, fresh, hop, replay
-from tenacity import wait_fixed
+from tenacity import wait_exponential, wait_fixed
 
 from chatsheet_llm.account import LONGEST_WAIT
 from chatsheet_llm.domains import Domains
@@ -93,6 +93,15 @@ def test_no_strategy_makes_a_plan_wait_longer_than_two_minutes(wait: float) -> N
         trace = replay(chain("azure/chat"), [fault], policy=policy, deadline=1e12)
 
         assert trace.waits == []
+
+
+def test_a_hop_is_not_made_to_wait_for_how_often_others_have_failed() -> None:
+    hops = [hop("one/chat"), hop("two/chat"), hop("three/chat")]
+    policy = Policy(wait_throttled=wait_exponential(multiplier=1, max=8))
+    trace = replay(hops, ["overload", "overload", "overload", OK], policy=policy)
+
+    assert len(trace.sends) == 4
+    assert trace.waits == [1.0]
 
 
 # --- a limit that is over by the time that another hop has failed

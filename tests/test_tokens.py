@@ -15,7 +15,7 @@ from either import KINDS, Either, Kind, settings_at, well
 from fault_server import FaultServer, Reply
 from ticking import ticking
 
-from chatsheet_llm import AsyncChatClient, errors, route_of
+from chatsheet_llm import AsyncChatClient, Settings, errors, route_of
 from chatsheet_llm.endpoints.tokens import passing
 
 pytestmark = pytest.mark.usefixtures("no_certificates")
@@ -273,3 +273,33 @@ def test_anthropic_s_own_api_takes_its_key_and_no_token(server: Listening) -> No
         made.hello()
 
     assert "token" not in str(server.seen)
+
+
+# --- a function in the place of a key
+
+
+@both
+def test_a_client_takes_a_function_for_its_key_as_the_sdk_s_does(kind: Kind, server: Listening) -> None:
+    given = iter(("first", "second"))
+
+    def sync_token() -> str:
+        return next(given)
+
+    async def token() -> str:
+        return next(given)
+
+    options = {"api_key": sync_token if kind == "sync" else token, "base_url": f"{server.url}/openai/v1/"}
+    with Either(kind, Settings(_env_file=None), **options) as made:
+        answers = [made.hello(), made.hello()]
+
+    assert [route_of(answer).attempts[0].endpoint for answer in answers] == ["openai", "openai"]
+    assert server.seen == [("Bearer first", None), ("Bearer second", None)]
+
+
+@both
+def test_a_fixed_token_stands_for_a_key_too(kind: Kind, server: Listening) -> None:
+    told = {"openai": {"base_url": f"{server.url}/v1", "ad_token": "fixed"}}
+    with Either(kind, Settings(_env_file=None, endpoints=told), chain="openai/chat") as made:
+        made.hello()
+
+    assert server.seen == [("Bearer fixed", None)]

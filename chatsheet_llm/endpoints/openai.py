@@ -26,3 +26,9 @@ class OpenAI(Endpoint):
     def classes(self) -> tuple[type[Any], type[Any]]:
         """Return the OpenAI SDK's clients."""
         return openai.OpenAI, openai.AsyncOpenAI
+
+    def arguments(self) -> dict[str, Any]:
+        """Return them with a token in the place of the key, where there is one: Azure's v1 surface takes that too."""
+        if self.settings.ad_token is None:
+            return super().arguments()
+        return {"api_key": self.token or "", "base_url": self.url, "default_headers": self.headers}
