@@ -51,7 +51,7 @@ $(LOWEST)/.ready: $(INPUTS) constraints-lowest.txt
 setup: $(VENV)/.ready ## create or refresh the environment
 	@:
 
-demo: $(VENV)/.ready ## run the demo: no keys, no network
+demo: $(VENV)/.ready ## run the demo: no keys, providers on loopback
 	@$(BIN)/chatsheet-llm demo
 
 test: $(VENV)/.ready ## run the tests that need no other program
@@ -74,7 +74,7 @@ style: $(VENV)/.ready
 types: $(VENV)/.ready
 	@$(BIN)/mypy
 
-check: lint test demo sdk-range integration ## everything above and sdk-range
+check: lint test demo sdk-range integration ## lint, test, demo, sdk-range and integration
 
 sdk-range: $(VENV)/.ready $(LOWEST)/.ready ## the contract tests on the lowest and the newest SDKs allowed
 	@$(LOWEST)/bin/python .ci/sdk_versions.py --lowest
@@ -85,7 +85,7 @@ sdk-range: $(VENV)/.ready $(LOWEST)/.ready ## the contract tests on the lowest a
 cassettes: $(VENV)/.ready ## record the cassettes anew, against the sandbox and the LiteLLM proxy before it
 	@$(BIN)/python $(PYTEST) $(CASSETTE_TESTS) --record-mode=rewrite $(ARGS)
 
-fidelity: $(VENV)/.ready ## write docs/fidelity.md from the recorded traffic beside the checkout
+fidelity: $(VENV)/.ready ## write docs/fidelity.md; needs recordings that are no part of the project (CHATSHEET_SHARED)
 	@$(BIN)/python tests/fidelity.py $(ARGS)
 
 faults: $(VENV)/.ready ## the same faults against the bare SDKs and the chain; ARGS=--write writes docs/faults.md
@@ -100,7 +100,7 @@ soak: $(VENV)/.ready ## 10,000 calls under faults that change every second: what
 bench: $(VENV)/.ready $(BENCHED:%=.venv-bench-%/.ready) ## what a call costs beside the bare SDK and others; writes docs/performance.md
 	@PYTHONPATH=benchmarks $(BIN)/python -m bench --write $(ARGS)
 
-bench-quick: $(VENV)/.ready ## the same in under two minutes, with what is installed; writes nothing
+bench-quick: $(VENV)/.ready ## fewer cases in under two minutes, with what is installed; writes nothing
 	@PYTHONPATH=benchmarks $(BIN)/python -m bench --quick $(ARGS)
 
 constraints: ## pin the newest versions that resolve today, for PYTHONS

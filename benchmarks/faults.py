@@ -268,7 +268,7 @@ true any more.
   do about a fault that stays; what tells is what went *wrong*, and what it cost.
 - **WRONG**: no exception, and no answer: *cut short* (a part of the text as if it were all), *empty*, *no reply* (a
   `str` in the place of the reply). *astray*: the request with its prompt was sent to another host.
-- An error stands as its class without `Error`. A stream that breaks behind its first words is an error for us too, with
+- An error stands as its class without `Error`. A stream that breaks after its first words is an error for us too, with
   those words in it (`StreamInterrupted`, `StreamTruncated`); *buffered* is the fault above it with
   `stream_recovery="buffer"`.
 - **sends**: requests that reached the primary, `+` those that reached the backup. **s**: seconds; each is told to wait

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import TypeGuard, cast
 
 import httpx2
@@ -98,7 +99,7 @@ def read_block(value: object) -> Mapping[str, object]:
 
 
 def timeout_from(value: object, where: str) -> float | httpx2.Timeout | None:
-    """Return a timeout of any kind that the SDK takes: seconds, a tuple or object of parts, None for no limit.
+    """Return a timeout of any kind that the SDK takes: seconds, a tuple or object of parts, None for none of its own.
 
     Raises SettingsError, which begins with ``where``.
     """
@@ -114,7 +115,7 @@ def timeout_from(value: object, where: str) -> float | httpx2.Timeout | None:
     if parts.keys() != set(_PARTS) or parts["read"] == 0 or not all(map(_is_part, parts.values())):
         raise SettingsError(
             f"{where}: timeout must be a number of seconds greater than 0, a tuple of connect and read (and write and "
-            f"pool), an httpx2.Timeout, or None for no limit; got {_shown(value)}"
+            f"pool), an httpx2.Timeout, or None for no limit of its own; got {_shown(value)}"
         )
     return value if isinstance(value, httpx2.Timeout) else httpx2.Timeout(**cast("dict[str, float | None]", parts))
 
@@ -127,10 +128,14 @@ def retries_from(value: object, where: str) -> int:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    # Those of numpy are numbers too.
+    if isinstance(value, bool) or not isinstance(value, Real):
         return False
-    # There are integers that no float can hold.
-    return not math.isnan(value) if isinstance(value, float) else abs(value) < 2**1000
+    try:
+        return not math.isnan(float(value))
+    except OverflowError:
+        # There are integers that no float can hold.
+        return False
 
 
 def _is_part(value: object) -> bool:

@@ -71,23 +71,25 @@ class ChatClient(_Facade[httpx2.Client], openai.OpenAI):
 
     Args:
         settings: read from environment, ``.env`` and ``models.yaml`` where left out.
-        api_key, base_url, organization, project: as on ``openai.OpenAI``; where one of the first two is given it makes
-            an endpoint of kind openai that comes first in the chain, so that code which names its server keeps it.
+        api_key, base_url, organization, project: as on ``openai.OpenAI`` (``api_key`` may be a function that gives a
+            token for each request); where one of the first two is given it makes an endpoint of kind openai that comes
+            first in the chain, so that code which names its server keeps it.
         chain: hops in order, ``"endpoint"`` or ``"endpoint/mode"``; default from the settings.
         deadline: seconds for a whole call, all hops and waits included; for a stream, until its first content.
         on_loss: ``"error"`` leaves a hop out that cannot carry something the caller set, ``"drop"`` sends without it
             and lists it in ``Route.losses``.
         timeout: seconds for one attempt (of an ``httpx2.Timeout``, or a tuple of connect and read, the read timeout
-            counts); longer than the deadline, it also raises that.  May be set later too, like ``max_retries``.
+            counts); of a stream, the longest silence before its first content and within it, in place of both timeouts
+            of the settings.  One longer than the deadline lengthens it.  May be set later too, like ``max_retries``.
         max_retries: re-sends on one hop.
-        stream_recovery: what becomes of a stream that breaks behind its first content.  ``"off"`` raises
+        stream_recovery: what becomes of a stream that breaks after its first content.  ``"off"`` raises
             StreamInterrupted; ``"buffer"`` hands on whole answers only, and the deadline then bounds the whole answer;
-            ``"restart"`` answers anew from the next hop, behind a notice that :func:`restart_of` reads.
+            ``"restart"`` answers anew from the next hop, after a notice that :func:`restart_of` reads.
         hedge_after: seconds of silence, or ``"p95"`` (of the last answers of that deployment), after which the next
             origin is asked too; the first answer counts, the other is cut off.  Never for what may act twice.
         wait, stop: tenacity strategies for the waits after transient faults and for giving up.
-        http_client: replaces our own, for all endpoints; its own trust, proxy and timeouts then apply, and the
-            deadline is kept only between reads, and an answer may be packed and as large as it likes.
+        http_client: replaces our own, for all endpoints; its own trust, proxy and timeouts then apply, the deadline is
+            kept only between reads, and an answer may be compressed, and of any size.
         state: a store through which processes share what they know of outages; default from the settings.
 
     Raises:

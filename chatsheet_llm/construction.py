@@ -34,13 +34,17 @@ _C = TypeVar("_C")
 
 _PLACEHOLDER = "chatsheet"
 """Stands where the SDK wants a key: the keys belong to the endpoints."""
-_OF_AN_ENDPOINT = frozenset(
+_NO_ATTRIBUTES = frozenset(
     (
-        *("api_key", "admin_api_key", "workload_identity", "organization", "project", "provider"),
-        *("base_url", "websocket_base_url", "data_residency", "http_client", "_enforce_credentials", "_extra_kwargs"),
+        *("api_key", "admin_api_key", "workload_identity", "organization", "project"),
+        *("base_url", "websocket_base_url"),
     )
 )
-"""What the SDK's client and its ``copy`` have beside our own arguments."""
+"""Attributes of the SDK's client of which nothing is read here."""
+_OF_AN_ENDPOINT = _NO_ATTRIBUTES | {
+    *("provider", "data_residency", "http_client", "_enforce_credentials", "_extra_kwargs")
+}
+"""What the SDK's ``copy`` takes beside our own arguments."""
 
 
 class Construction(Generic[Http]):
@@ -144,13 +148,15 @@ class Construction(Generic[Http]):
 
         def __setattr__(self, name: str, value: object) -> None:
             """Set what the SDK's client lets be set later and what counts; refuse what would do nothing."""
-            if self._made and name in _OF_AN_ENDPOINT and value != getattr(self, name, None):
+            if self._made and name in _NO_ATTRIBUTES and value != getattr(self, name, None):
                 # It may be a key, and a traceback may show locals.
                 del value
                 raise SettingsError(_refusal(f"{type(self).__name__}: cannot set", [name]))
             if self._made and name in _CHOSEN:
                 raise SettingsError(f"{type(self).__name__}: cannot set {name}; use copy({name}=...)")
-            if self._made and name in _CHECKS and not isinstance(value, NotGiven):
+            if self._made and name == "timeout" and isinstance(value, NotGiven):
+                value = self._no_timeout
+            elif self._made and name in _CHECKS:
                 value = _CHECKS[name](value, type(self).__name__)
             super().__setattr__(name, value)
 

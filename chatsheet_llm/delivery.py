@@ -106,7 +106,7 @@ class _Objects(AsyncIterator[Any]):
         self._answer = answer
         self._body = cast("AsyncBody", answer.events)
         self._build = build
-        self._begun = False
+        self._begun = self._waits = False
         self._events: Iterator[Event] = iter(())
         self._over = False
 
@@ -120,6 +120,10 @@ class _Objects(AsyncIterator[Any]):
                     return self._build(event.data.encode())
             if self._over:
                 raise StopAsyncIteration
+            if self._waits:
+                # The SDK's says so too; the one who reads already reads on.
+                raise RuntimeError("this stream is read already: two tasks cannot read one")
+            self._waits = True
             try:
                 if not self._begun:
                     self._begun = True
@@ -130,6 +134,7 @@ class _Objects(AsyncIterator[Any]):
                 self._over = True
                 raise
             finally:
+                self._waits = False
                 if self._over:
                     await self._answer.aclose()
             self._events = iter(events)

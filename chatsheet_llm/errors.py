@@ -32,7 +32,7 @@
         │   └── HopTimeoutError           (openai.APITimeoutError)
         ├── InvalidAnswerError            (openai.APIResponseValidationError)  2xx without a valid answer
         │   └── ResponseTooLargeError                              larger than any answer of a model
-        ├── LocalResourceError            (openai.APIConnectionError)  our own process: pool, encoding
+        ├── LocalResourceError            (openai.APIConnectionError)  our own process: pool, settings
         ├── DeadlineExceededError         (openai.APITimeoutError, TimeoutError)
         └── StreamInterrupted             (openai.APIConnectionError)  ``.partial`` holds the text delivered so far
             └── StreamTruncated                                        the stream ended without its terminal event
@@ -166,7 +166,11 @@ class CallError(ChatsheetError, openai.APIError):
         self.type = type
         self.request_id = request_id
         self.status_code = status
-        self.request = httpx2.Request("POST", url or _NO_URL)
+        try:
+            self.request = httpx2.Request("POST", url or _NO_URL)
+        except httpx2.InvalidURL:
+            # Whatever it is, it shall not stand in the way of the error.
+            self.request = httpx2.Request("POST", _NO_URL)
         # Code written for the SDK reads `.response.headers`; 400 stands in where nothing was sent.
         content = body if isinstance(body, (bytes, str)) else None
         json = body if content is None and body is not None else None
@@ -276,7 +280,7 @@ class HopTimeoutError(HopConnectionError, openai.APITimeoutError):
 
 
 class InvalidAnswerError(CallError, openai.APIResponseValidationError):
-    """A 2xx that is no answer: empty, HTML, broken JSON, or a stream that ended before its first content."""
+    """A 2xx that is no answer: empty, broken JSON, another schema, or a stream that ended before its first content."""
 
 
 class ResponseTooLargeError(InvalidAnswerError):
@@ -284,7 +288,7 @@ class ResponseTooLargeError(InvalidAnswerError):
 
 
 class LocalResourceError(CallError, openai.APIConnectionError):
-    """Our own process stood in the way (connection pool, encoding); another hop would not have helped."""
+    """Our own process stood in the way: the connection pool, a key or header of the settings that cannot be sent."""
 
 
 class DeadlineExceededError(CallError, openai.APITimeoutError, TimeoutError):

@@ -42,8 +42,8 @@ class Lesson:
     """One thing that was learned, for people.
 
     ``mode`` is the API that is refused, ``when`` for which requests; both are None where the lesson is
-    ``base_model``, which is None behind a router, where several models answer by turns.  ``reason`` is the provider's
-    own word; ``seconds_left`` until it is forgotten.
+    ``base_model``.  That one is None behind a router, where several models answer by turns.  ``reason`` is the
+    provider's own word; ``seconds_left`` until it is forgotten.
     """
 
     endpoint: str

@@ -10,11 +10,9 @@ from __future__ import annotations
 import contextlib
 import os
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import httpcore2
@@ -32,11 +30,11 @@ LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=1000, kee
 """Connections that stay open between calls a minute apart save a TCP and TLS handshake each."""
 POOL_TIMEOUT = 2.0
 
-_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-"""Variables of the environment that name a proxy, in either case; the lower one wins."""
+_SCHEMES = ("http", "https", "all")
+"""What a proxy of the environment may be for: ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY``, in either case."""
 _OWN = "CHATSHEET_PROXY or the endpoint's own proxy"
 _PORTS: Mapping[str, int] = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
-"""Kinds of proxy that there is a way through, and their ports."""
+"""The ports of kinds of proxy."""
 
 
 class ProxyUnreachable(httpcore2.ConnectError):
@@ -68,14 +66,16 @@ class Network:
     def client(self, trust: ssl.SSLContext | None = None) -> httpx2.Client:
         """Return a synchronous client, with the ``trust`` of an earlier one where it is given."""
         named = self._named_proxies()
-        client = httpx2.Client(
-            verify=trust or self.trust(),
-            proxy=self.proxy,
-            limits=LIMITS,
-            follow_redirects=False,
-            timeout=httpx2.Timeout(60.0),
-            event_hooks={"response": [bound]},
-        )
+        trust = trust or self.trust()
+        with self._judged():
+            client = httpx2.Client(
+                verify=trust,
+                proxy=self.proxy,
+                limits=LIMITS,
+                follow_redirects=False,
+                timeout=httpx2.Timeout(60.0),
+                event_hooks={"response": [bound]},
+            )
         for pool in sdk.pools(client):
             inner = sdk.backend(pool)
             sdk.set_backend(pool, _ProxyBackend(inner, named) if _is_proxy(pool) else Backend(inner))
@@ -85,14 +85,15 @@ class Network:
         """Return an asynchronous client, for one event loop.  What needs no proxy has a transport of our own."""
         named = self._named_proxies()
         trust = trust or self.trust()
-        client = httpx2.AsyncClient(
-            verify=trust,
-            proxy=self.proxy,
-            limits=LIMITS,
-            follow_redirects=False,
-            timeout=httpx2.Timeout(60.0),
-            event_hooks={"response": [bound_async]},
-        )
+        with self._judged():
+            client = httpx2.AsyncClient(
+                verify=trust,
+                proxy=self.proxy,
+                limits=LIMITS,
+                follow_redirects=False,
+                timeout=httpx2.Timeout(60.0),
+                event_hooks={"response": [bound_async]},
+            )
         for pool in sdk.pools(client):
             inner = sdk.backend(pool)
             sdk.set_backend(pool, _AsyncProxyBackend(inner, named) if _is_proxy(pool) else AsyncBackend(inner))
@@ -109,36 +110,63 @@ class Network:
         return f"{scheme}://{rest.rpartition('@')[2].partition('/')[0]}"
 
     def _named_proxies(self) -> Mapping[tuple[str, int], str]:
-        """Return host and port of the proxies that may be used, each with what set it.  Raises SettingsError."""
-        if self.proxy is not None:
-            return {_proxy_in(_OWN, self.proxy): _OWN}
+        """Return host and port of the proxies that may be used, each with what set it."""
         found: dict[tuple[str, int], str] = {}
-        if "*" in {each.strip() for each in getproxies().get("no", "").split(",")}:
-            return found
-        for name in _VARIABLES:
-            variable = next((each for each in (name.lower(), name) if os.environ.get(each)), None)
-            if variable is not None:
-                url = os.environ[variable]
-                place = _proxy_in(variable, url if "://" in url else f"http://{url}")
-                found[place] = f"{found[place]} and {variable}" if place in found else variable
+        for name, url in self._proxies():
+            place = _place(url)
+            if place is not None:
+                found[place] = f"{found[place]} and {name}" if place in found else name
         return found
 
+    def _proxies(self) -> Iterator[tuple[str, str]]:
+        """Yield what sets each proxy, and its URL; the HTTP library asks Python for those of the environment too."""
+        if self.proxy is not None:
+            yield _OWN, self.proxy
+            return
+        for scheme, url in getproxies().items():
+            if scheme in _SCHEMES and url:
+                name = next((each for each in os.environ if each.lower() == f"{scheme}_proxy" and os.environ[each]), "")
+                yield name or "the system's settings", url if "://" in url else f"http://{url}"
 
-def _proxy_in(variable: str, url: str) -> tuple[str, int]:
-    """Return host and port of a proxy.  Raises SettingsError that names the variable: the URL may hold a password."""
+    @contextlib.contextmanager
+    def _judged(self) -> Iterator[None]:
+        """Raise SettingsError that names what set a proxy where the HTTP library can make nothing of it.
+
+        The library's own error may hold a password.
+        """
+        try:
+            yield
+        except (ImportError, ValueError, httpx2.InvalidURL):
+            wrong = [each for each in self._proxies() if not _usable(each[1])]
+            if not wrong:
+                raise
+        else:
+            return
+        name, url = wrong[0]
+        if url.startswith("socks5"):
+            raise SettingsError(
+                f"{name}: a SOCKS proxy needs the package socksio; "
+                "install it with pip, or name a proxy that starts with http:// or https://"
+            )
+        raise SettingsError(f"{name}: must be the URL of a proxy, as in http://host:3128")
+
+
+def _usable(url: str) -> bool:
+    """Whether the HTTP library can make something of a proxy's URL."""
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host or parts.scheme not in _PORTS:
-        raise SettingsError(f"{variable}: must be the URL of a proxy, as in http://host:3128")
-    if parts.scheme.startswith("socks5") and find_spec("socksio") is None:
-        raise SettingsError(
-            f"{variable}: a SOCKS proxy needs the package socksio; "
-            "install it with pip, or name a proxy that starts with http:// or https://"
-        )
-    return host, port or _PORTS[parts.scheme]
+        httpx2.HTTPTransport(proxy=httpx2.Proxy(url), verify=False).close()
+    except (ImportError, ValueError, httpx2.InvalidURL):
+        return False
+    return True
+
+
+def _place(url: str) -> tuple[str, int] | None:
+    """Return host and port of a proxy; None for a URL that has none."""
+    try:
+        told = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        return None
+    return (told.host, told.port or _PORTS.get(told.scheme, 0)) if told.host else None
 
 
 def _is_proxy(pool: object) -> bool:

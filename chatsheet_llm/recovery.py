@@ -20,6 +20,7 @@ from chatsheet_llm.report import interrupted
 from chatsheet_llm.restart import Restart, notice
 from chatsheet_llm.route import Mode
 from chatsheet_llm.steps import STAY, Answered, Failed, GaveUp, Slow, Wait
+from chatsheet_llm.streams import CLOSED
 from chatsheet_llm.trail import Trail
 
 
@@ -83,6 +84,11 @@ class Restarts:
         to = self.trail.route().attempts[-1].hop
         return notice(self.caller, Restart(self._from, to, broke.said, broke.failure.row.sentence))
 
+    def closed(self, broke: Broke) -> Exception:
+        """Return the error for who reads on after the caller has closed it: nobody wants another answer."""
+        failure = Failure("reset", "committed", broke.failure.status, message=CLOSED, blames=False)
+        return interrupted(failure, self.trail.route(), broke.said)
+
     def error(self, broke: Broke) -> Exception:
         """Return the error of a stream that broke and that no hop answers anew."""
         failure = replace(self.trail.discreet(broke.failure), send_state="committed")
@@ -102,6 +108,7 @@ class SyncRestarts(httpx2.SyncByteStream):
         self._body = first
         self._restarts = restarts
         self._resume = resume
+        self._closed = False
 
     def __iter__(self) -> Iterator[bytes]:
         while True:
@@ -113,18 +120,23 @@ class SyncRestarts(httpx2.SyncByteStream):
             else:
                 self._restarts.over()
                 return
+            error: Exception | None = None
             try:
-                self._body = self._resume(self._restarts.broken(failed)).stream
+                answer = self._resume(self._restarts.broken(failed))
             except (Failed, GaveUp, CallError):
-                error: Exception | None = self._restarts.error(failed)
+                error = self._restarts.error(failed)
             else:
-                error = None
+                self._body = answer.stream
+                if self._closed:
+                    answer.close()
+                    error = self._restarts.closed(failed)
             if error is not None:
                 raise error
             yield self._restarts.told(failed)
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Give the connection back; of an answer that is still to come, once it is there."""
+        self._closed = True
         if isinstance(self._body, httpx2.SyncByteStream):
             self._body.close()
         self._restarts.over()
@@ -136,6 +148,7 @@ class AsyncRestarts(httpx2.AsyncByteStream, AsyncIterator[bytes]):
     def __init__(self, first: object, restarts: Restarts, resume: Callable[[Steps], Awaitable[Answer]]) -> None:
         self._restarts = restarts
         self._resume = resume
+        self._closed = False
         self._read(first)
 
     def _read(self, body: object) -> None:
@@ -155,14 +168,19 @@ class AsyncRestarts(httpx2.AsyncByteStream, AsyncIterator[bytes]):
         except Broke as broke:
             failed = broke.with_traceback(None)
         try:
-            self._read((await self._resume(self._restarts.broken(failed))).stream)
+            answer = await self._resume(self._restarts.broken(failed))
         except (Failed, GaveUp, CallError):
             error = self._restarts.error(failed)
         else:
-            return self._restarts.told(failed)
+            self._read(answer.stream)
+            if not self._closed:
+                return self._restarts.told(failed)
+            await answer.aclose()
+            error = self._restarts.closed(failed)
         raise error
 
     async def aclose(self) -> None:
-        """Give the connection back."""
+        """Give the connection back; of an answer that is still to come, once it is there."""
+        self._closed = True
         await self._body.aclose()
         self._restarts.over()

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import math
 import socket
+import threading
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -33,6 +34,9 @@ or a failure that has not said why."""
 
 Broken = Callable[[Failure, str, str], Exception]
 """Returns the error for a stream that broke: how, what text it had brought, and who had closed it, if anybody."""
+
+
+CLOSED = "this stream was closed"
 
 
 class _Body:
@@ -110,8 +114,9 @@ class _Body:
 
     def _interrupted(self, error: Exception) -> Exception:
         failure = self._failure(error)
-        closed = "this stream was closed" if self._closed else ""
-        return error if failure is None else self._broken(failure, self._relay.partial, closed)
+        if failure is None:
+            return error
+        return self._broken(failure, self._relay.partial, CLOSED if self._closed else "")
 
 
 def _packed(upstream: httpx2.Response) -> bool:
@@ -119,23 +124,34 @@ def _packed(upstream: httpx2.Response) -> bool:
     return upstream.headers.get("content-encoding", "identity") != "identity"
 
 
-def _end(upstream: httpx2.Response) -> None:
-    """End what a response comes over: a thread may wait for its next bytes, and to close that does not wake it."""
+def _end(upstream: httpx2.Response) -> bool:
+    """End what a response comes over, so that whoever waits for its bytes waits no longer; False where it cannot be."""
     network = upstream.extensions.get("network_stream")
     # Of HTTP/2, a connection may be others' too.
-    if network is not None and upstream.http_version.startswith("HTTP/1"):
-        with contextlib.suppress(Exception):
-            network.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+    if network is None or not upstream.http_version.startswith("HTTP/1"):
+        return False
+    try:
+        network.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+    except Exception:  # noqa: BLE001  whatever it is made of
+        return False
+    return True
 
 
 class SyncBody(_Body, httpx2.SyncByteStream):
-    """The synchronous one.  Call :meth:`prime` first."""
+    """The synchronous one.  Call :meth:`prime` first.
+
+    One thread may close it while another reads: that one then closes the connection.  Closed below a read, the number
+    of its socket may be another connection's by the time that the system looks at it.
+    """
+
+    _reading = False
 
     def prime(self, until: float) -> None:
         """Read up to the first content, at most until then (monotonic seconds), or to the end of what is held back.
 
         Raises :class:`HopFault`.
         """
+        self._turn = threading.Lock()
         self._chunks = iter(self._upstream.iter_bytes() if _packed(self._upstream) else self._bytes())
         # The HTTP library's generators leave a place in its pool taken, and on Python 3.10 the connection too.
         weakref.finalize(self, self._upstream.close).atexit = False
@@ -165,22 +181,34 @@ class SyncBody(_Body, httpx2.SyncByteStream):
         head, self._head = self._head, []
         yield head
         while not self._over:
+            with self._turn:
+                self._reading = not self._closed
+            if not self._reading:
+                raise self._broken(Failure("reset", self._relay.state, 200), self._relay.partial, CLOSED)
+            made: list[Event] = []
+            failed: Exception | None = None
             try:
                 with limit(self._until()):
                     made = self._next()
             except Exception as error:  # noqa: BLE001  what is no fault of the hop is raised as it is
-                self._upstream.close()
                 failed = self._interrupted(error)
-            else:
-                if made:
-                    yield made
-                continue
+            finally:
+                with self._turn:
+                    self._reading = False
+            if failed is not None or self._closed:
+                self._upstream.close()
             # Out here, so that it has no context: that holds the request with its credential.
-            raise failed
+            if failed is not None:
+                raise failed
+            if made:
+                yield made
 
     def close(self) -> None:
         """Give the connection back: at once where the stream is whole, else by closing it."""
-        self._closed = True
+        with self._turn:
+            self._closed = True
+            if self._reading and _end(self._upstream):
+                return
         self._release()
 
     def _release(self) -> None:
@@ -189,8 +217,6 @@ class SyncBody(_Body, httpx2.SyncByteStream):
             with contextlib.suppress(Exception), limit(time.monotonic() + DRAIN):
                 for _ in self._chunks:
                     pass
-        elif not self._over:
-            _end(self._upstream)
         self._upstream.close()
 
     def _bytes(self) -> httpx2.SyncByteStream:

@@ -114,7 +114,8 @@ class Terms:
             # A response that is read again may still be at work, and says nothing meanwhile.
             return max(silent, step.timeout)
         # Of what is held back, another origin could still bring all.
-        return min(silent, step.timeout) if step.contested and self._holds else silent
+        contested = step.contested and self._holds and not step.hop.thinks
+        return min(silent, step.timeout) if contested else silent
 
     def over(self, step: Send) -> float:
         """When a stream that is held back must be whole: the deadline, in monotonic seconds."""

@@ -29,7 +29,7 @@ Written by `make fidelity`; a test fails when it is not true any more.
 
 - **unchanged**: a request with everything that its caller set (but for minor losses: state of earlier replies, labels,
   hints to a cache); a reply or stream with the same text, tool calls, finish reason and token counts.
-- **declared**: something has no place in the other format.  A request like this goes to another hop (or out with
+- **declared**: something has no place in the other format. A request like this goes to another hop (or out with
   `on_loss="drop"`), a reply carries it as an extra; both list it in `Route.losses`.
 - **refused**: malformed, and refused by its own provider as well.
 - **comes back**: translated to the other format and back again, it is what it was, but for declared losses and for the
@@ -77,7 +77,7 @@ def page(counts: Mapping[tuple[str, Mode, Mode], Tally]) -> str:
 
 DIFFERENCES = """## Differences that take nothing away
 
-What may be another when it comes back, and why that is the same.  Any other difference is a failure.
+What may be another when it comes back, and why that is the same. Any other difference is a failure.
 """
 
 

@@ -16,6 +16,8 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
 HEAD = (FOLDER / "head.md").read_text(encoding="utf-8")
 """What no vector can tell."""
 
+UNNAMED, CHANCE = 1, 1
+"""Seconds of the first wait where no time was named, and those that chance adds at most."""
 STATUSES = "status"
 SECTIONS: Sequence[tuple[str, str]] = (
     ("Before the request is on the wire", "1-15"),
@@ -113,7 +115,12 @@ def _same(vector: Vector) -> str:
     if waits[0] < 0.1:
         return "once, after a backoff, where no other hop is left"
     named = any("retry-after" in name for attempt in vector.attempts for name in attempt.headers)
-    return f"after {'the time that was named' if named else f'{waits[0]:g} s'}, where no other origin is left"
+    return f"after {'the time that was named' if named else _unnamed(waits[0])}, where no other origin is left"
+
+
+def _unnamed(seconds: float) -> str:
+    """Return a wait for which no server named a time: chance, which the vectors are without, makes it longer."""
+    return f"{seconds:g} to {seconds + CHANCE:g} s"
 
 
 def _next(vector: Vector) -> str:
@@ -167,8 +174,15 @@ def _error(vector: Vector) -> str:
 def _hint(name: str, vector: Vector) -> list[str]:
     headers = "; ".join(f"`{key}: {value}`" for key, value in vector.attempts[0].headers.items())
     case = vector.cases["one hop"]
-    wait = f"{case.expect.waits[0]:g} s" if case.expect.waits else f"none: `{case.expect.outcome}`, with `retry_at`"
-    return [_file(name), vector.title, headers or "none", wait]
+    return [_file(name), vector.title, headers or "none", _waited(case)]
+
+
+def _waited(case: Case) -> str:
+    if not case.expect.waits:
+        return f"none: `{case.expect.outcome}`, with `retry_at`"
+    seconds = case.expect.waits[0]
+    # No vector names the time that is waited for where none was named.
+    return _unnamed(seconds) if seconds == UNNAMED else f"{seconds:g} s"
 
 
 def _promised() -> Iterable[list[str]]:

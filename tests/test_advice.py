@@ -15,7 +15,7 @@ from client_cases import settings_for
 from either import KINDS, Either, Kind, settings_at, well
 from fault_server import Fault, FaultServer, Reply
 
-from chatsheet_llm import errors, report
+from chatsheet_llm import Settings, errors, report
 from chatsheet_llm.classify import Failure, bare_url, classify_reply
 from chatsheet_llm.endpoint_settings import EndpointSettings
 from chatsheet_llm.endpoints import build
@@ -169,3 +169,15 @@ def test_a_caller_is_told_which_variable_to_set_where_no_credential_is(kind: Kin
         made.hello()
 
     assert "(no credential is set for endpoint 'litellm': set LITELLM_API_KEY)" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_host_that_is_called_as_the_key_is_no_hindrance(kind: Kind) -> None:
+    with FaultServer(answer=lambda *_: Reply(401, JSON, b"{}")) as server:
+        url = server.url.replace("127.0.0.1", "localhost")
+        endpoints = {"one": {"kind": "openai", "base_url": f"{url}/v1", "api_key": "localhost", "modes": ["chat"]}}
+        settings = Settings(_env_file=None, endpoints=endpoints, chain="one")
+        with Either(kind, settings) as made, pytest.raises(errors.AuthenticationError) as caught:
+            made.hello()
+
+    assert str(caught.value.request.url) == f"{url}/v1/chat/completions"

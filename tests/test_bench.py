@@ -73,6 +73,21 @@ def test_a_slope_is_the_rise_from_one_value_to_the_next() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "bar", "shown"),
+    [
+        (0.2507, Bar(0.25), "0.251"),
+        (0.2493, Bar(0.25), "0.25"),
+        (4.9996, Bar(5, least=True), "4.9996"),
+        (100.2, Bar(100), "100.2"),
+        (0.2507, None, "0.25"),
+        (0.31, Bar(0.25), "0.31"),
+    ],
+)
+def test_a_figure_has_the_digits_that_its_verdict_needs(value: float, bar: Bar | None, shown: str) -> None:
+    assert Figure("a call", "CPU", (value,), bar).cells()[2] == shown
+
+
+@pytest.mark.parametrize(
     ("bar", "value", "met"),
     [(Bar(0.6), 0.6, True), (Bar(0.6), 0.61, False), (Bar(2, least=True), 2.0, True), (Bar(2, least=True), 1.9, False)],
 )

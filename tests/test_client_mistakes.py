@@ -238,6 +238,25 @@ def test_what_is_there_already_may_be_set_again(box: Sandbox) -> None:
         assert route_of(client.chat.completions.create(**HELLO)).hop == "litellm/chat"
 
 
+def test_a_subclass_may_have_attributes_of_its_own(box: Sandbox) -> None:
+    class Mine(ChatClient):
+        def __init__(self, settings: Settings) -> None:
+            super().__init__(settings)
+            self.provider, self.http_client = "mine", None
+
+    with Mine(settings_for(box)) as client:
+        assert client.provider == "mine"
+        assert route_of(client.chat.completions.create(**HELLO)).hop == "litellm/chat"
+
+
+def test_a_timeout_may_be_taken_back(box: Sandbox) -> None:
+    with ChatClient(settings_for(box), timeout=3) as client:
+        client.timeout = cast("Any", openai.NOT_GIVEN)
+
+        assert route_of(client.chat.completions.create(**HELLO)).hop == "litellm/chat"
+        assert client.copy().timeout == client.timeout != 3
+
+
 def test_retries_set_later_count_also_for_copies(box: Sandbox) -> None:
     box.inject("azure", "503")
     with ChatClient(settings_for(box), chain="azure/chat") as client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import chatsheet_llm
 
 ROOT = Path(chatsheet_llm.__file__).parent
+CONTRIBUTING = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("_version", "loading", "errors", "route"),
@@ -172,6 +174,28 @@ def test_private_names_of_other_packages_are_touched_in_one_package(path: Path) 
     ]
 
     assert private == []
+
+
+def told_floors() -> list[set[str]]:
+    """The modules of each floor, as the table of CONTRIBUTING.md has them."""
+    rows = re.findall(r"^\| (\d) \| ([^|]+)", CONTRIBUTING.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert [int(number) for number, _ in rows] == list(range(len(rows)))
+    return [set(re.findall(r"`(\w+/?)`", names)) for _, names in rows]
+
+
+def test_contributing_has_the_same_floors() -> None:
+    named = [{name if (ROOT / f"{name}.py").exists() else f"{name}/" for name in names} for names in FLOORS]
+
+    assert told_floors() == named
+
+
+def test_contributing_names_what_the_plan_is_made_of() -> None:
+    told = re.search(r"`plan` and what it is made of \(([^)]+)\)", CONTRIBUTING.read_text(encoding="utf-8"))
+    imports = {rest for rest in units_of(ROOT / "plan.py") if LEVEL[rest] == LEVEL["plan"]}
+
+    assert told is not None
+    assert set(re.findall(r"`(\w+)`", told[1])) == imports - {"hops"}
 
 
 def test_the_package_itself_loads_its_names_only_when_asked() -> None:

@@ -1,8 +1,10 @@
 """Network policy: the deadline holds in name resolution too, trust is as configured, nothing leaks into a repr."""
 
 import socket
+import sys
 import time
 
+import httpx2
 import pytest
 from either import KINDS, Either, settings_at, well
 from fault_server import Fault, FaultServer
@@ -169,7 +171,6 @@ def test_a_proxy_that_does_not_answer_is_told_as_that(kind, bare):
         ("HTTP_PROXY", "foo:bar", "HTTP_PROXY: must be the URL of a proxy, as in http://host:3128"),
         ("HTTPS_PROXY", "http://somebody:canary@host:bar", "HTTPS_PROXY: must be the URL of a proxy"),
         ("ALL_PROXY", "gopher://somebody:canary@host:70", "ALL_PROXY: must be the URL of a proxy"),
-        ("https_proxy", "http://", "https_proxy: must be the URL of a proxy"),
         ("HTTP_PROXY", "socks5://somebody:canary@host:1", "HTTP_PROXY: a SOCKS proxy needs the package socksio"),
         (
             "CHATSHEET_PROXY",
@@ -180,7 +181,8 @@ def test_a_proxy_that_does_not_answer_is_told_as_that(kind, bare):
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_proxy_that_cannot_be_used_is_a_mistake_in_the_variable_that_names_it(kind, variable, value, told, bare):
-    bare.setattr("chatsheet_llm.network.find_spec", lambda name: None)
+    # As where the package is not installed.
+    bare.setitem(sys.modules, "socksio", None)
     bare.setenv(variable, value)
     bare.setenv("LITELLM_BASE_URL", "http://one.test")
     bare.setenv("LITELLM_API_KEY", "key")
@@ -201,3 +203,29 @@ def test_a_variable_that_is_not_looked_at_may_hold_anything(environment, own, ba
 
     with Network(proxy=own).client() as made:
         assert not made.is_closed
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"ALL_PROXY": "socks5://proxy.test:1080", "all_proxy": ""},
+        {"HTTPS_PROXY": "ftp://proxy.test", "https_proxy": ""},
+        {"HTTPS_PROXY": "http://somebody:p[ss@proxy.test:3128"},
+        {"HTTP_PROXY": "http://"},
+        {"HTTPS_PROXY": "http://:3128"},
+        {"HTTP_PROXY": "ftp://proxy.test", "REQUEST_METHOD": "GET"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_http_library_makes_something_of_is_no_mistake(kind, environment, bare):
+    bare.setitem(sys.modules, "socksio", None)
+    for name, value in environment.items():
+        bare.setenv(name, value)
+    with httpx2.Client() as library:
+        assert not library.is_closed
+
+    with FaultServer(answer=well) as server:
+        bare.setenv("NO_PROXY", "127.0.0.1")
+        with Either(kind, settings_at(server.url)) as made:
+            assert made.hello().choices[0].message.content == "Hello from here"

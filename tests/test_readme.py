@@ -21,6 +21,8 @@ PLUGIN = (
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 MODELS = (ROOT / "docs" / "models.md").read_text()
+PERFORMANCE = (ROOT / "docs" / "performance.md").read_text()
+PYPROJECT = (ROOT / "pyproject.toml").read_text()
 
 
 def test_the_ten_lines_run_and_print_an_answer_and_its_route(tmp_path):
@@ -73,10 +75,47 @@ def test_the_test_it_shows_records_a_cassette_and_replays_it_without_settings(tm
 
 
 def test_the_table_names_every_variable_and_no_other():
-    table = README[README.index("## Settings") : README.index("`models.yaml` gives models")]
+    table = README[README.index("| variable (also read as)") : README.index("`models.yaml` gives models")]
     named = set(re.findall(r"`([A-Z][A-Z0-9_]+)`", table)) - {"CHATSHEET_ENDPOINTS__NAME__FIELD"}
 
     assert named == {variable for names in VARIABLES.values() for variable in names}
+
+
+def measured(cases: str, quantity: str) -> list[float]:
+    """The figures of the page of performance for the cases whose name begins so."""
+    found = re.findall(rf"^\| {cases}[^|]*\| {re.escape(quantity)} \| ([\d.]+) \|", PERFORMANCE, re.MULTILINE)
+
+    assert found, f"docs/performance.md has no row {cases!r}, {quantity!r}"
+    return [float(each) for each in found]
+
+
+def test_what_it_says_of_costs_is_what_was_measured():
+    calls = measured("plain call", "CPU, ours / sdk") + measured("sync call", "CPU, ours sync / sdk sync")
+    calls += measured("(?:chain of|1) ", "CPU, ours / sdk")
+    streams = measured("(?:64 )?streams? of 200 chunks", "CPU, ours / sdk")
+    streams += measured("stream of 200 chunks", "CPU, ours over chat / sdk")
+    streams += measured("stream of 200 chunks", "CPU, ours over responses / sdk")
+    told = " ".join(README.split())
+
+    assert "0.3 to 0.6 of it for a short call" in told
+    assert all(0.25 <= each < 0.65 for each in calls)
+    assert "less than 0.1 with a hundred messages" in told
+    assert all(each < 0.1 for each in measured("conversation of 100", "CPU, ours / sdk"))
+    assert "0.1 to 0.3 for a streamed answer" in told
+    assert all(0.05 <= each < 0.35 for each in streams)
+    assert "at 128 calls in flight, four times as many a second" in told
+    assert all(each >= 4 for each in measured("128 calls in flight", "calls/s, ours / sdk"))
+    assert "takes up to 1.2 times as long to be ready" in told
+    assert all(each <= 1.2 for each in measured("client ready", "time, ours / sdk"))
+
+
+def test_what_it_links_to_is_part_of_the_source_distribution():
+    listed = re.search(r"sdist\]\ninclude = \[(.*?)\]", PYPROJECT, re.DOTALL)
+    assert listed is not None
+    shipped = {*re.findall(r'"([^"]+)"', listed[1]), "pyproject.toml", "README.md", "LICENSE"}
+    links = {link.partition("/")[0] for link in re.findall(r"\]\((?!https?:)([^)#]+)", README)}
+
+    assert links <= shipped
 
 
 def test_the_page_of_models_shows_a_file_that_loads(tmp_path):
@@ -88,6 +127,6 @@ def test_the_page_of_models_shows_a_file_that_loads(tmp_path):
 
 
 def test_the_page_of_models_names_every_rule_in_its_order():
-    table = MODELS[MODELS.index("| rule |") : MODELS.index("A mode that call")]
+    table = MODELS[MODELS.index("| rule |") : MODELS.index("- A mode that the call")]
 
     assert re.findall(r"^\| `([a-z ]+)`", table, re.MULTILINE) == list(RULES)

@@ -15,7 +15,7 @@ from either import KINDS, Either, Kind, settings_at
 from golden_streams import chunk, sse
 from raw_server import Raw, serving
 
-from chatsheet_llm import StreamInterrupted
+from chatsheet_llm import AsyncChatClient, StreamInterrupted
 
 pytestmark = pytest.mark.usefixtures("no_certificates")
 
@@ -133,7 +133,7 @@ CLOSINGS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def stopped_sync(made: Either, closing: Callable[[Any], Any]) -> BaseException | None:
+def stopped_sync(made: Either, closing: Callable[[Any], Any], after: float = 0.05) -> BaseException | None:
     stream, failed = made.hello(stream=True), []
 
     def read() -> None:
@@ -145,13 +145,13 @@ def stopped_sync(made: Either, closing: Callable[[Any], Any]) -> BaseException |
 
     reader = threading.Thread(target=read)
     reader.start()
-    time.sleep(0.05)
+    time.sleep(after)
     closing(stream)
     reader.join(4)
     return failed[0] if failed else None
 
 
-def stopped_async(made: Either, closing: Callable[[Any], Any]) -> BaseException | None:
+def stopped_async(made: Either, closing: Callable[[Any], Any], after: float = 0.05) -> BaseException | None:
     stream = made.hello(stream=True)
 
     async def read() -> None:
@@ -160,7 +160,7 @@ def stopped_async(made: Either, closing: Callable[[Any], Any]) -> BaseException 
 
     async def stop() -> BaseException | None:
         reader = asyncio.ensure_future(read())
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(after)
         await closing(stream)
         await asyncio.wait([reader], timeout=4)
         return reader.exception()
@@ -191,3 +191,56 @@ def test_who_stops_a_stream_that_another_reads_ends_it_at_once_and_blames_no_hop
     assert {str(error).split(" [")[0] for error in failed} == {"the connection broke: this stream was closed"}
     assert states == {"closed"}
     assert (len(first.asked), len(second.asked)) == (6, 0)
+
+
+def test_the_thread_that_reads_closes_what_it_reads_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Closed below its read, the number of the socket could be another connection's by the time that the system looks.
+    closed: list[int] = []
+    plain = httpx2.Response.close
+
+    def recorded(response: httpx2.Response) -> None:
+        closed.append(threading.get_ident())
+        plain(response)
+
+    with serving(SLOW) as server, Either("sync", settings_at(server.url)) as made:
+        monkeypatch.setattr(httpx2.Response, "close", recorded)
+        assert isinstance(stopped_sync(made, CLOSINGS["stream"]), StreamInterrupted)
+
+    assert closed
+    assert threading.get_ident() not in closed
+
+
+async def test_a_second_task_that_reads_is_refused_and_the_first_reads_on() -> None:
+    with serving(Raw([sse(A), 0.3, sse(B, END, "[DONE]")])) as server:
+        async with AsyncChatClient(settings_at(server.url)) as client:
+            stream = await client.chat.completions.create(model="m", messages=[], stream=True)
+            first = asyncio.ensure_future(_texts(stream))
+            await asyncio.sleep(0.1)
+            with pytest.raises(RuntimeError, match="two tasks cannot read one"):
+                await anext(stream)
+
+            assert await first == ["a", "b", None]
+
+
+async def _texts(stream: Any) -> list[object]:
+    return [each.choices[0].delta.content async for each in stream]
+
+
+# --- closed between two answers
+
+BROKEN = Raw([sse(A, B)], ending="reset")
+LATE = Raw([1.0, sse(C, END, "[DONE]")])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_closes_a_stream_that_is_being_answered_anew_gets_no_second_answer(kind: Kind) -> None:
+    stopped = stopped_sync if kind == "sync" else stopped_async
+    with serving(BROKEN) as first, serving(LATE) as second:
+        settings = settings_at(first.url, second.url, stream_recovery="restart")
+        with Either(kind, settings) as made:
+            failed = stopped(made, CLOSINGS["stream"], 0.4)
+
+    assert isinstance(failed, StreamInterrupted)
+    assert "this stream was closed" in str(failed)
+    assert failed.partial == "ab"
+    assert len(second.asked) == 1

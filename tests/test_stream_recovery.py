@@ -176,6 +176,16 @@ def test_buffer_leaves_a_silent_hop_half_of_the_time_while_another_could_bring_i
     assert outcomes(stream) == ["read_timeout", "ok"]
 
 
+def test_buffer_leaves_a_model_that_thinks_all_of_it() -> None:
+    words = [sse(chunk({"content": "a"})), 1.2, sse(chunk({"content": "b"}), chunk({}, "stop"), "[DONE]")]
+    with serving(Raw(words)) as first, serving(Raw(GOLDEN["chat"])) as second:
+        arguments = chained(first.url, "chat", second.url, deadline=2.0)
+        with ChatClient(**arguments, stream_recovery="buffer") as client:
+            stream = hello(client, model="gpt-5", reasoning_effort="high", stream=True)
+
+            assert text_of(list(stream)) == "ab"
+
+
 def test_buffer_asks_once_more_and_no_oftener(box: Sandbox) -> None:
     for role in ("litellm", "azure", "openai"):
         box.inject(role, "cut:2")

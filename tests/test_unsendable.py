@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, cast
 
 import pytest
 from client_cases import settings_for
@@ -117,3 +118,8 @@ def test_no_url_is_shown_where_nothing_was_sent(kind: Kind) -> None:
         made.hello(user=LONE)
 
     assert str(caught.value.request.url) == "https://chatsheet.invalid/"
+
+
+def test_a_header_s_name_may_be_bytes() -> None:
+    assert unfit_header(cast("Any", {b"X-A": "q"})) is None
+    assert unfit_header(cast("Any", {b"X A": "q"})) == ("X A", "a character in its name that no name may have")

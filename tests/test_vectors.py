@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from reliability import PAGE, page
+from reliability import CHANCE, PAGE, UNNAMED, page
+from tenacity import RetryCallState
 from vectors.schema import FOLDER, read, vectors
 
 from chatsheet_llm.faults import FAULTS
+from chatsheet_llm.steps import Policy
 
 GOOD = """\
 rows: ["500"]
@@ -166,6 +168,14 @@ def test_every_row_of_the_policy_has_a_vector(fault: str) -> None:
 
 def test_the_page_is_written_from_the_vectors() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "docs/reliability.md is not true any more; run make reliability"
+
+
+def test_the_wait_without_a_time_is_as_long_as_the_page_says() -> None:
+    state = RetryCallState(retry_object=None, fn=None, args=(), kwargs={})  # type: ignore[arg-type]
+    waits = [Policy().wait_throttled(state) for _ in range(200)]
+
+    assert UNNAMED <= min(waits) < UNNAMED + CHANCE / 4
+    assert UNNAMED + CHANCE * 3 / 4 < max(waits) <= UNNAMED + CHANCE
 
 
 def test_a_vector_names_nothing_of_the_library_but_faults_and_errors() -> None:

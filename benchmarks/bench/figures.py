@@ -89,12 +89,20 @@ class Figure:
     def _noise(self) -> str:
         return f"±{spread(self.values):.0%}" if self.ratio else f"±{half_range(self.values):.2f}"
 
+    def _shown(self) -> str:
+        """Return the figure with as many digits as it takes not to speak against its verdict."""
+        value = self.value
+        if value is None:
+            return ""
+        digits = 2 if abs(value) < 100 else 0
+        while self.bar is not None and self.bar.met(float(f"{value:.{digits}f}")) != self.bar.met(value):
+            digits += 1
+        return f"{value:.{digits}f}"
+
     def cells(self) -> tuple[str, ...]:
         """Return the row as text: case, quantity, figure, spread, bar, verdict, detail."""
-        value = self.value
-        shown = "" if value is None else f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
         noise = self._noise() if len(self.values) > 1 else ""
-        return (self.case, self.quantity, shown, noise, str(self.bar or ""), self.verdict, self.detail)
+        return (self.case, self.quantity, self._shown(), noise, str(self.bar or ""), self.verdict, self.detail)
 
 
 def total(figures: Iterable[Figure]) -> str:

@@ -18,10 +18,11 @@ DISTRIBUTIONS = ("chatsheet_llm", *_TRANSPORTS, "litellm", "pydantic-ai-slim", "
 
 _TOP = """# Performance
 
-Written by `make bench`; change the benchmark, not the tables. `make bench-quick` prints the same in under two minutes.
+Written by `make bench`; change the benchmark, not the tables. `make bench-quick` prints some of the cases, in smaller
+rounds and without pydantic-ai and LangChain, in under two minutes.
 
-Every client runs in a process of its own, on one CPU, against one provider on this machine, on another, that answers
-with bytes made once. They take turns, in alternating order. A ratio is the median of the ratios of the rounds, and its
+Every client runs in a process of its own, on one CPU; the provider runs on the other and answers with bytes made once.
+They take turns, in alternating order. A ratio is the median of the ratios of the rounds, and its
 spread half their interquartile range: times belong to the machine, ratios travel. CPU is that of the whole process,
 every thread, work that was left for later included. The bare SDK (`sdk`) is `AsyncOpenAI` as it comes. A round counts
 where no batch of it began while something else used the processors; where fewer than half of a case's rounds are as

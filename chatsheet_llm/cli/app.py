@@ -129,8 +129,12 @@ def chat(
 @app.command()
 def models(
     name: Annotated[str | None, typer.Argument(help="One model, to see all that is known of it.")] = None,
-    remote: Annotated[bool, typer.Option("--remote", help="Also ask an endpoint which models it has.")] = False,
-    chain: ChainOption = None,
+    remote: Annotated[
+        bool, typer.Option("--remote", help="Also ask the first endpoint that answers which models it has.")
+    ] = False,
+    chain: Annotated[
+        str | None, typer.Option("--chain", "-c", help="With --remote: the endpoints to ask, in order.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the models of models.yaml: mode, hops, base model, and where each fact comes from."""

@@ -102,7 +102,7 @@ def _announce(box: Sandbox, faults: Sequence[str]) -> None:
         "OpenAI": f"{box.openai_url}/v1",
         "Anthropic": box.anthropic_url,
     }
-    show.line(console, "The sandbox is ready; it calls no model and leaves no machine.  Ctrl-C ends it.", "bold")
+    show.line(console, "The sandbox is ready; it calls no model and leaves no machine. Ctrl-C ends it.", "bold")
     for name, url in addresses.items():
         console.print(Text.assemble(f"  {name:<14} ", (url, "cyan")), soft_wrap=True)
     for fault in faults:

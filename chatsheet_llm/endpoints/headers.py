@@ -26,7 +26,9 @@ def unfit(value: str) -> str | None:
 
 def unfit_header(headers: Mapping[str, object]) -> tuple[str, str] | None:
     """Return the first header that cannot be sent, and what it holds that it may not; None where all can."""
-    for name, value in headers.items():
+    for told, value in headers.items():
+        # Some give bytes.
+        name = told.decode("latin-1") if isinstance(told, bytes) else told
         if not _NAME.fullmatch(name):
             return name, "a character in its name that no name may have"
         what = unfit(value) if isinstance(value, str) else None

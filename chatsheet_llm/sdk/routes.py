@@ -60,7 +60,8 @@ def route_of(value: object) -> Route:
     """Return how the call behind ``value`` went.
 
     Takes a completion, a response, a list page, a stream, a raw or streaming response, or an error of ours.  A stream's
-    route tells what happened up to its first content.  Raises TypeError for anything else.
+    route tells what happened until now: the attempts up to its first content, and those after a restart.  Raises
+    TypeError for anything else.
     """
     if isinstance(value, ChatsheetError):
         return value.route
