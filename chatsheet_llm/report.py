@@ -55,6 +55,11 @@ _BY_TEXT: Mapping[str, str] = {
     )
 }
 """What to do, by what the message says, where that tells more than the fault."""
+_BY_CODE: Mapping[str, str] = {
+    # Azure refuses an identity without a role with 401, too.
+    "PermissionDenied": "give the identity a role for data, such as Cognitive Services OpenAI User; it takes minutes",
+}
+"""What to do, by the provider's code, where that tells more than the fault."""
 _NO_PATH = "check the path, and that the endpoint's base URL is that of its API, as in https://host/v1"
 """What to do about a path that is not known, of a request that names no deployment."""
 
@@ -238,7 +243,8 @@ def _unset(failure: Failure, route: Route, endpoints: Mapping[str, Endpoint]) ->
 def _message(failure: Failure, route: Route, unset: str | None) -> str:
     last = _last(failure, route)
     said = failure.message or ""
-    advice = unset or next((told for text, told in _BY_TEXT.items() if text in said), ADVICE.get(failure.fault))
+    advice = _BY_CODE.get(failure.code or "", ADVICE.get(failure.fault))
+    advice = unset or next((told for text, told in _BY_TEXT.items() if text in said), advice)
     if failure.fault == "deployment" and last is not None and last.mode is None and last.model is None:
         advice = _NO_PATH
     if failure.fault == "capability" and {attempt.rule for attempt in route.attempts} & _SET:

@@ -181,3 +181,10 @@ def test_a_host_that_is_called_as_the_key_is_no_hindrance(kind: Kind) -> None:
             made.hello()
 
     assert str(caught.value.request.url) == f"{url}/v1/chat/completions"
+
+
+def test_an_identity_without_a_role_is_told_which_to_give() -> None:
+    body = {"error": {"code": "PermissionDenied", "message": "Principal does not have access to API/Operation."}}
+    failure = classify_reply(401, {}, body)
+
+    assert "Cognitive Services OpenAI User" in str(report.error_for(failure, Route()))

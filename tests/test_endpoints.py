@@ -95,7 +95,18 @@ async def test_azure_on_the_wire_asynchronously(wire: Wire, box: Sandbox) -> Non
     check(wire, arrived(box))
 
 
-@pytest.mark.parametrize("suffix", ["", "/", "/openai", "/openai/", "/openai/v1", "/openai/v1/", "/v1", "//"])
+@pytest.mark.parametrize(
+    "suffix",
+    [
+        *("", "/", "/openai", "/openai/", "/openai/v1", "/openai/v1/", "/v1", "//"),
+        *(
+            "/openai/responses",
+            "/openai/v1/responses",
+            "/v1/chat/completions",
+            "/openai/deployments/x/chat/completions",
+        ),
+    ],
+)
 @pytest.mark.parametrize("version", [None, DATED])
 def test_a_resource_may_be_given_with_or_without_its_path(suffix: str, version: str | None, box: Sandbox) -> None:
     with ChatClient(azure_settings(box, {"api_version": version}, suffix), chain="azure/responses") as client:

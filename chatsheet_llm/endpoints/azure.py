@@ -26,7 +26,9 @@ SERVES: tuple[str, ...] = (
 )  # fmt: skip
 """Path prefixes that Azure documents; the others are OpenAI's alone."""
 
-_SUFFIX = re.compile(r"(/openai(/v1|/deployments/.*)?|/v1)?/*$", re.IGNORECASE)
+_API = r"/responses|/chat/completions|/completions|/embeddings"
+_SUFFIX = re.compile(rf"(/openai(/deployments/.*|(/v1)?({_API})?)|/v1({_API})?)?/*$", re.IGNORECASE)
+"""What people paste behind the resource's own URL."""
 
 
 @register
