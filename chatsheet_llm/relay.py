@@ -18,7 +18,7 @@ from chatsheet_llm.formats import FormatError, StreamBridge
 from chatsheet_llm.formats.order import Order
 from chatsheet_llm.formats.parse import loads
 from chatsheet_llm.formats.sse import DONE, Decoder, Event, events_of
-from chatsheet_llm.formats.watch import WATCHES, ChatWatch, Watch
+from chatsheet_llm.formats.watch import WATCHES, ChatWatch, Sight, Watch
 from chatsheet_llm.route import Mode, SendState
 
 log = logging.getLogger("chatsheet_llm")
@@ -75,10 +75,10 @@ class Relay:
     answer, a call whose arguments are cut, and an end without the terminal event.  A fault behind content in the same
     bytes waits for :meth:`settle`, so that the outcome does not hang on how the bytes were cut.
 
-    ``learn`` hears every event that is no error, ``learn_made`` every one that a bridge made.  ``reply`` makes a stream
-    of a whole reply that came instead of one.  ``watch`` judges what is no stream of an answer to a request of ours.
-    Where the stream is ``held``, nothing is delivered before its end, and no fault waits.  ``counts`` tells how many
-    events came twice (``"again"``).
+    ``learn`` hears the events that may have something to remember, ``learn_made`` every one that a bridge made.
+    ``reply`` makes a stream of a whole reply that came instead of one.  ``watch`` judges what is no stream of an answer
+    to a request of ours.  Where the stream is ``held``, nothing is delivered before its end, and no fault waits.
+    ``counts`` tells how many events came twice (``"again"``).
     """
 
     def __init__(
@@ -107,6 +107,7 @@ class Relay:
         self._learn_made = learn_made
         self._reply = reply
         self._decoder = Decoder()
+        self._rereads = watch is not None
         self._watch = watch or (ChatWatch(choices) if mode == "chat" else WATCHES[mode]())
         self._order = Order() if mode == "responses" else None
         self._bare_failure = False
@@ -276,13 +277,19 @@ class Relay:
             if self.served is None:
                 model = parsed.get("model")
                 self.served = model if isinstance(model, str) else ""
-        # Hardly any chunk of chat has something to remember, and there are many: the text tells sooner.
-        if self._learn is not None and (self._mode != "chat" or _THOUGHT in event.data or _AUDIO in event.data):
+        if self._learn is not None and self._tells(event.data, sight):
             self._learn(parsed)
         if self._bridge is None:
             made.append(event)
         else:
             made += self._told(self._bridge.feed(parsed))
+
+    def _tells(self, data: str, sight: Sight) -> bool:
+        """Whether an event may have something to remember: hardly any piece of text has, and there are many."""
+        if self._mode == "chat":
+            return _THOUGHT in data or _AUDIO in data
+        # Of a response that is read again, every event is content.
+        return sight != "content" or self._mode == "messages" or self._rereads
 
     def _told(self, events: Sequence[Mapping[str, object]]) -> list[Event]:
         if self._learn_made is not None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from chatsheet_llm.formats import STREAMS
 from chatsheet_llm.formats.sse import Decoder, Event, encoded
+from chatsheet_llm.formats.watch import ResponsesWatch
 from chatsheet_llm.relay import HopFault, Relay
 from chatsheet_llm.route import Mode
 
@@ -346,3 +347,20 @@ def test_what_is_held_back_was_never_delivered(mode: Mode, end: bytes, fault: st
         made.end() if made.feed(end) == [] else None
     assert made.committed
     assert (caught.value.failure.fault, caught.value.failure.send_state) == (fault, "ambiguous")
+
+
+# --- what is told to be remembered
+
+ITEM = {"type": "response.output_item.done", "item": {"type": "reasoning", "id": "rs_1", "encrypted_content": "x"}}
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["an answer", "read again"])
+def test_what_may_have_something_to_remember_is_told_and_no_piece_of_text(stored: bool) -> None:
+    heard: list[str] = []
+    watch = ResponsesWatch(stored=True) if stored else None
+    made = Relay("responses", "responses", {}, None, lambda event: heard.append(str(event["type"])), watch=watch)
+    said = {"type": "response.output_text.delta", "delta": "Hello"}
+    made.feed(sse({"type": "response.created", "response": {"id": "resp_1"}}, said, ITEM))
+
+    assert [kind for kind in heard if not kind.endswith(".delta")] == ["response.created", "response.output_item.done"]
+    assert any(kind.endswith(".delta") for kind in heard) is stored
