@@ -40,7 +40,8 @@ def _warmed(what: str, measured: int) -> str:
 
 NOTES = (
     f"""`decisions`: its bar ({DECIDED} µs) counts what an answered call takes: dispatch, plan, breakers and the judging
-  of the answer. To name the fault behind a refusal is a row of its own, without a bar.""",
+  of the answer; each part in the quickest of 20 batches. To name the fault behind a refusal is a row of its own,
+  without a bar.""",
     f"""`client ready`: import and construction, up to where the first call could be made; the bar ({READY}) is the same
   over `http` and `https`. Without TLS our client reads no certificates, the SDK always does.""",
     f"""`slope`: resident memory rises while what is kept up to a bound fills, so that a warm-up goes before:
