@@ -153,7 +153,7 @@ def test_a_client_that_blocks_has_nothing_to_await(client: str) -> None:
 
 
 def test_a_quick_batch_has_never_fewer_calls_than_are_in_flight() -> None:
-    assert scaled(Job(count=100), QUICK.share).count == 15
+    assert scaled(Job(count=100), QUICK.share).count == 10
     assert scaled(Job(count=100, at_once=64), QUICK.share).count == 64
     assert scaled(Job(count=100), 1.0).count == 100
 

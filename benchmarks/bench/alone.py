@@ -125,7 +125,7 @@ def imports(track: Track, effort: Effort) -> Iterator[Figure]:
         *((f"client ready, {scheme}", ready(scheme), READY) for scheme in _SCHEMES),
         ("first call of a new process answered", answered, None),
     ):
-        ours, sdk = compared(of, to, effort.rounds if effort.whole else 3)
+        ours, sdk = compared(of, to, effort.rounds if effort.whole else 2)
         for at, quantity in enumerate(("time", "CPU")):
             both = [[took[at] * 1e3 for took in each] for each in (ours, sdk)]
             shown = " / ".join(f"{statistics.median(each):.0f} ms" for each in both)
