@@ -32,7 +32,7 @@ class Effort:
 
 
 FULL = Effort(rounds=7, few=3, share=0.2, chunks=100, calls=20_000, streams=2_000, gaps=4)
-QUICK = Effort(rounds=3, few=2, share=0.1, chunks=40, calls=200, streams=20, gaps=1, whole=False)
+QUICK = Effort(rounds=2, few=2, share=0.1, chunks=40, calls=200, streams=20, gaps=1, whole=False)
 PEERS = ("litellm", "pydantic-ai", "langchain")
 LEFT_OUT = ("pydantic-ai", "langchain")
 """Peers that have no bar; a quick run does without."""
