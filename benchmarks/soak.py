@@ -198,7 +198,7 @@ class Log:
             came.left,
             error=type(came.error).__name__ if failed else "",
             must_fail=failed and came.must_fail,
-            told=f"{route}; {came.error}"[:300] if failed else "",
+            told=f"{route}; {came.error}"[:2000] if failed else "",
         )
         with self.lock:
             self.wrong += found

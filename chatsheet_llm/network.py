@@ -68,14 +68,7 @@ class Network:
         named = self._named_proxies()
         trust = trust or self.trust()
         with self._judged():
-            client = httpx2.Client(
-                verify=trust,
-                proxy=self.proxy,
-                limits=LIMITS,
-                follow_redirects=False,
-                timeout=httpx2.Timeout(60.0),
-                event_hooks={"response": [bound]},
-            )
+            client = httpx2.Client(**self._options(trust), event_hooks={"response": [bound]})
         for pool in sdk.pools(client):
             inner = sdk.backend(pool)
             sdk.set_backend(pool, _ProxyBackend(inner, named) if _is_proxy(pool) else Backend(inner))
@@ -86,20 +79,19 @@ class Network:
         named = self._named_proxies()
         trust = trust or self.trust()
         with self._judged():
-            client = httpx2.AsyncClient(
-                verify=trust,
-                proxy=self.proxy,
-                limits=LIMITS,
-                follow_redirects=False,
-                timeout=httpx2.Timeout(60.0),
-                event_hooks={"response": [bound_async]},
-            )
+            client = httpx2.AsyncClient(**self._options(trust), event_hooks={"response": [bound_async]})
         for pool in sdk.pools(client):
             inner = sdk.backend(pool)
             sdk.set_backend(pool, _AsyncProxyBackend(inner, named) if _is_proxy(pool) else AsyncBackend(inner))
         if self.proxy is None:
             sdk.set_direct(client, LeanTransport(trust, LIMITS, sdk.direct(client)))
         return client
+
+    def _options(self, trust: ssl.SSLContext) -> dict[str, Any]:
+        timeout = httpx2.Timeout(60.0)
+        return {
+            "verify": trust, "proxy": self.proxy, "limits": LIMITS, "follow_redirects": False, "timeout": timeout,
+        }  # fmt: skip
 
     def proxy_to(self, url: str) -> str | None:
         """Return the HTTP proxy that stands before a URL, as ``scheme://host:port``, or None."""
