@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tenacity import Future, RetryCallState
 
 from chatsheet_llm.classify import Failure
-from chatsheet_llm.domains import Domains, price
+from chatsheet_llm.domains import Domains
 from chatsheet_llm.faults import RESENDS
 from chatsheet_llm.hops import Hop, Left
 from chatsheet_llm.steps import Failed, Policy, Wait
@@ -95,11 +95,11 @@ class Account:
         """Return the hops that have refused because of a limit and may be asked once more."""
         return [hop for hop in self.limited if self.again(hop) and self.refused.issubset(hop.answers_after)]
 
-    def pays(self, hop: Hop, failure: Failure) -> bool:
+    def pays(self, hop: Hop, cost: float) -> bool:
         """Take the price of one more send to where a hop lies; False where its budget is spent."""
-        if not self.domains.pay(hop, failure):
+        if not self.domains.pay(hop, cost):
             return False
-        self.paid[hop.origin] = self.paid.get(hop.origin, 0.0) + price(failure)
+        self.paid[hop.origin] = self.paid.get(hop.origin, 0.0) + cost
         return True
 
     def fits(self, pause: float) -> bool:

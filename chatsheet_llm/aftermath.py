@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from tenacity import RetryCallState
 
 from chatsheet_llm.classify import Failure
+from chatsheet_llm.domains import price
 from chatsheet_llm.faults import RESENDS
 from chatsheet_llm.hops import Amend, Hop
 from chatsheet_llm.learned import WEAK
@@ -55,11 +56,11 @@ class Aftermath:
         waiting = [other for other in others if openings.opens(other)]
         pause = 0.0 if failure.retry_after else account.policy.wait_throttled(state)
         fits = account.fits(max(pause, failure.retry_after or 0.0))
-        if row.same == "hint" and again and fits and account.pays(hop, failure):
+        if row.same == "hint" and again and fits and account.pays(hop, price(failure)):
             if pause:
                 yield from account.sleep(pause, row.sentence)
             waiting.append(hop)
-        elif row.same != "hint" and account.limited_again() and account.pays(hop, failure):
+        elif row.same != "hint" and account.limited_again() and account.pays(hop, price(failure)):
             # They refused before they began, and may take it by now.
             waiting += account.limited_again()
         return (yield from openings.wait_for(waiting))
@@ -86,7 +87,7 @@ class Aftermath:
         """Wait for the same hop to be asked again; False where that may not be."""
         account = self._openings.account
         pause = account.policy.wait(state)
-        if not (account.fits(pause) and account.pays(hop, failure)):
+        if not (account.fits(pause) and account.pays(hop, price(failure))):
             return False
         yield from account.sleep(pause, failure.row.sentence)
         account.resend = self._openings.enter(hop)
@@ -101,9 +102,15 @@ class Aftermath:
         return found
 
     def _elsewhere(self, hop: Hop, failure: Failure, others: Sequence[Hop]) -> Hop | None:
-        """Return the first of the others that may be asked; to leave a hop costs something from the second time on."""
+        """Return the first of the others that may be asked.
+
+        To leave a hop costs something from the second time on, as far as there is any: that only some hops take calls
+        is what keeps moves few, and an empty budget is no reason to keep a call from one that does.
+        """
         account = self._openings.account
-        if not others or (account.moved and not account.pays(hop, failure)):
+        if not others:
             return None
+        if account.moved:
+            account.pays(hop, price(failure))
         account.moved = True
         return self._openings.first_of(others)

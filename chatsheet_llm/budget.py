@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 CAPACITY = 140.0
 COST_TRANSIENT = 14.0
 COST_THROTTLE = 5.0
+COST_PROBE = 28.0
+"""What a call pays for each probe of a closed hop before its time but its first: two re-sends after a fault."""
 REWARD = 1.0
 REFILL_PER_SECOND = 0.1
 

@@ -150,9 +150,8 @@ class Domains(Guards):
         """Return the last failure of the hop's domains: why it is closed."""
         return self.troubles.last([key for _, key in domains_of(hop)])
 
-    def pay(self, hop: Located, failure: Failure) -> bool:
-        """Take the price of one more send after this failure; False where the budget is spent."""
-        cost = price(failure)
+    def pay(self, hop: Located, cost: float) -> bool:
+        """Take so many tokens for one more send, see :func:`price`; False where the budget is spent."""
         if not self.bucket(hop.origin).pay(cost):
             return False
         self.shared.spent(hop.origin, cost)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chatsheet_llm.classify import Failure
+from chatsheet_llm.domains import price
 from chatsheet_llm.hops import Hop
 from chatsheet_llm.openings import Openings
 from chatsheet_llm.steps import Answered, Failed, Slow
@@ -19,7 +20,7 @@ def hop_beside(openings: Openings, hop: Hop) -> Hop | None:
     others = openings.left(beside=hop.origin)
     late = account.clock() >= account.deadline_at
     # What it costs is not given back: an answer is no sign that asking twice was right.
-    if late or not others or account.policy.stop(account.retry_state(slow)) or not domains.pay(hop, slow):
+    if late or not others or account.policy.stop(account.retry_state(slow)) or not domains.pay(hop, price(slow)):
         return None
     for other in others:
         if domains.permits(other) and openings.enter(other):

@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 from chatsheet_llm.account import Account
+from chatsheet_llm.budget import COST_PROBE
 from chatsheet_llm.classify import Failure
 from chatsheet_llm.domains import Domains, Entry
 from chatsheet_llm.hops import Hop, OnDemand
@@ -13,6 +14,8 @@ from chatsheet_llm.steps import GaveUp, Wait, worst
 
 PATIENCE = 2.0
 """Seconds to wait for another call's probe, where no other hop is left."""
+MOMENT = 0.3
+"""Seconds to wait whether another call finds a closed hop well again, where this one may not probe it any more."""
 POLL = 0.1
 """Seconds between looks at a domain whose single probe is another call's."""
 
@@ -59,7 +62,7 @@ class Openings:
     def wait_for(self, hops: Sequence[Hop]) -> Generator[Wait, None, Hop]:
         """Wait for the first of these hops to open; for another call's probe, a moment only."""
         account = self.account
-        patience = account.clock() + PATIENCE
+        patience, moment = account.clock() + PATIENCE, account.clock() + MOMENT
         while True:
             for hop in hops:
                 if self.enter(hop):
@@ -70,29 +73,36 @@ class Openings:
             if found is not None:
                 account.resend = False
                 return found
-            hops = [hop for hop in hops if self.domains.throttled(hop) or self._probed_until(hop, patience)]
-            # Where only the probes of other calls have kept this one from probing, they are over soon.
-            probed = not account.probed and account.clock() < patience and not all(map(self._waits, fresh))
+            known = [*hops, *(hop for hop in fresh if all(hop is not other for other in hops))]
+            hops = [hop for hop in known if self.domains.throttled(hop) or self._probed_until(hop, patience)]
+            # Where the probes of other calls have kept this one from probing, they are over soon; the next may begin.
+            until = moment if account.probed else patience
+            probed = account.clock() < until and not all(map(self._waits, fresh))
             if not hops and not probed:
                 break
-            reopens = POLL if probed else min(self.domains.reopens_at(hop) for hop in hops) - account.clock()
+            # A probe that is answered opens a hop long before the time until which it was shut.
+            looks = probed or not all(map(self.domains.throttled, hops))
+            reopens = POLL if looks else min(self.domains.reopens_at(hop) for hop in hops) - account.clock()
             pause = max(reopens, POLL)
             if not account.fits(pause):
                 break
-            yield from account.sleep(pause, "rate limited")
+            yield from account.sleep(pause, "another call probes" if looks else "rate limited")
         raise self.gave_up()
 
     def opens(self, hop: Hop) -> bool:
         """Whether a closed hop may open soon: at a time that its server named, or when another call's probe is over."""
         return self.domains.throttled(hop) or self.domains.probing(hop)
 
-    def may_answer(self, hop: Hop) -> bool:
-        """Whether a hop is open, or may be well again and is to be probed where nothing else is left."""
-        if self.domains.permits(hop):
+    def may_answer(self, hop: Hop, by: float) -> bool:
+        """Whether a hop is open, or opens by that time, or may be well again and is to be probed if all else fails."""
+        if self.domains.permits(hop) or self.domains.reopens_at(hop) <= by:
             return True
+        return not (self.wired_wrong(hop) or self._waits(hop))
+
+    def wired_wrong(self, hop: Hop) -> bool:
+        """Whether what was last wrong with a hop is how it is set up: it says so at once, and may be mended by now."""
         why = self.domains.why(hop)
-        wired_wrong = why is not None and why.row.kind == "config"
-        return not (wired_wrong or self.account.probed or self._waits(hop))
+        return why is not None and why.row.kind == "config"
 
     def left(self, beside: str | None = None) -> Sequence[Hop]:
         """Return the hops that may still be asked, found as they are looked at; none of the origin ``beside``."""
@@ -146,22 +156,17 @@ class Openings:
     def _early(self, hops: Sequence[Hop]) -> Hop | None:
         """Return a closed hop that may be probed before its time, its probe taken: an answer may be had.
 
-        Once in a call, and again, at the price of two re-sends, where the last that was asked is wired wrong: such a
-        hop says so at once and does no work.  One whose server named a time is not, nor one whose limit will be looked
-        at again before the deadline.  The one that has failed longest ago comes first, so that calls do not all ask
-        the same.
+        Once in a call; again at the price of two re-sends, so that an outage costs few of them.  One whose server named
+        a time is not, nor one whose limit will be looked at again before the deadline.  The one that has failed longest
+        ago comes first, so that calls do not all ask the same.
         """
         account = self.account
-        last = account.failures[-1] if account.probed and account.failures else None
-        if account.probed and (last is None or last.row.kind != "config"):
-            return None
         for hop in sorted(hops, key=self.domains.failed_at):
             if not self._waits(hop) and self.enter(hop, early=True):
-                if last is not None and not (account.pays(hop, last) and account.pays(hop, last)):
-                    self.abandoned(hop)
-                    return None
-                account.probed = True
-                return hop
+                if not account.probed or account.pays(hop, COST_PROBE):
+                    account.probed = True
+                    return hop
+                self.abandoned(hop)
         return None
 
     def _waits(self, hop: Hop) -> bool:

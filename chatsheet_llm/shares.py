@@ -9,6 +9,8 @@ from chatsheet_llm.hops import Hop, Hops
 from chatsheet_llm.openings import Openings
 from chatsheet_llm.steps import Send
 
+KEPT, MOST_KEPT = 0.25, 10.0
+"""What part of the time, and how many seconds of it at most, a hop leaves for another that was wired wrong."""
 IMPATIENT = 1.0
 """Seconds; an attempt that a caller gave less than this, and less than its share, blames nobody when it runs out."""
 
@@ -27,13 +29,15 @@ class Shares:
     def send(self, hop: Hop, left: float, slow: Hop | None = None) -> Send:
         """Return the next send.  While another origin could still answer, a hop gets half of the time that is left.
 
-        One beside a ``slow`` hop does not share with that.
+        Where all others are closed because they are wired wrong, it leaves a little: they say at once whether they
+        still are.  One beside a ``slow`` hop does not share with that.
         """
         account = self._openings.account
         account.sends += 1
         account.count(hop, 1)
-        others = self._contested(hop, slow) or (bool(account.limited) and self._limited(hop))
-        share = left / 2 if others else left
+        others, wired_wrong = self._others(hop, left, slow)
+        others = others or (bool(account.limited) and self._limited(hop))
+        share = left / 2 if others else left - (min(KEPT * left, MOST_KEPT) if wired_wrong else 0.0)
         # A caller who says how long an attempt may take gets that, also where it leaves no time for another hop.
         seconds = min(self._attempt, left) if math.isfinite(self._attempt) else share
         hedge = None if self._hedge is None or account.hedged else self._hedge(hop)
@@ -47,17 +51,20 @@ class Shares:
             contested=others,
         )
 
-    def _contested(self, hop: Hop, slow: Hop | None) -> bool:
-        """Whether the hop of another origin could still answer."""
-        hops, origins = self._openings.hops, self._openings.account.origins
+    def _others(self, hop: Hop, left: float, slow: Hop | None) -> tuple[bool, bool]:
+        """Whether the hop of another origin could still answer; and where none could, whether one was wired wrong."""
+        openings = self._openings
+        hops, account = openings.hops, openings.account
+        wired_wrong = False
         # Where it lies is enough to tell: a hop that is not made yet is not made for this.
         for other in hops.ahead() if isinstance(hops, Hops) else hops:
             origin = other.origin
-            if origin == hop.origin or (slow is not None and origin == slow.origin) or origin in origins:
+            if origin == hop.origin or (slow is not None and origin == slow.origin) or origin in account.origins:
                 continue
-            if self._openings.may_answer(other):
-                return True
-        return False
+            if openings.may_answer(other, account.deadline_at - left / 2):
+                return True, False
+            wired_wrong = wired_wrong or openings.wired_wrong(other)
+        return False, wired_wrong
 
     def _limited(self, hop: Hop) -> bool:
         """Whether another hop has refused because of a limit that is over before the deadline."""

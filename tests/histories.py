@@ -105,13 +105,18 @@ def _followed(events: list[Event]) -> Iterator[tuple[Failure, bool]]:
 
 
 def _unpaid(events: list[Event]) -> Iterator[str]:
-    """Sends beyond the first, and beyond the first move, that took less from the budget than a re-send costs."""
+    """Sends beyond the first, and beyond the first move, that took less from the budget than a re-send costs.
+
+    Where there is less in it, a call moves on all the same: it asks no hop twice for that.
+    """
     before: Event | None = None
-    paid, moved = 0.0, False
+    paid, moved, there = 0.0, False, 0.0
     for event, beside in _with_beside(events):
         if event.kind == "failed":
-            before, paid = event, 0.0
+            before, paid, there = event, 0.0, -1.0
             continue
+        if there < 0 and before is not None and before.hop is not None and event.purse:
+            there = event.purse[before.hop.origin]
         if beside is not None and beside.hop is not None and event.paid.get(beside.hop.origin, 0.0) < 14.0 - NEAR:
             yield f"send {event.number} of call {event.call}, beside another, is not paid for"
         if beside is None and before is not None and before.hop is not None and before.failure is not None:
@@ -119,7 +124,7 @@ def _unpaid(events: list[Event]) -> Iterator[str]:
             if event.kind == "send":
                 price = 5.0 if before.failure.row.kind in ("rate", "overload") else 14.0
                 again = event.hop == before.hop
-                if paid < price - NEAR and (again or moved):
+                if paid < price - NEAR and (again or (moved and there >= price)):
                     yield f"send {event.number} of call {event.call} paid {paid} of {price}"
                 moved = moved or not again
 
@@ -354,10 +359,7 @@ def _watched(history: History) -> Iterator[tuple[Event, Mapping[str, _Domain]]]:
 
 
 def left_alone(history: History) -> Iterator[str]:
-    """I5: a closed domain gets no call before its time, but for one probe of a call that has nothing else.
-
-    Where that finds a hop that is wired wrong, there may be another: it cost nobody any work.
-    """
+    """I5: a closed domain gets no call before its time, but from one that has nothing else; its second one is paid."""
     early: set[int] = set()
     for event, known in _watched(history):
         asked, hop = history.asked[event.call], event.hop
@@ -366,11 +368,8 @@ def left_alone(history: History) -> Iterator[str]:
             continue
         spent = next(spent for send, _, spent, _, _ in _choices(history.of(event.call)) if send is event)
         others = [o.name for o in asked.hops if o.name in event.permitted and not spent.has(o) and o != hop]
-        # By their order: on a clock that stands still, what comes later may have the same time.
-        events = history.of(event.call)
-        failed = [each.failure for each in events[: events.index(event)] if each.failure is not None]
-        if event.call in early and not (failed and failed[-1].row.kind == "config"):
-            yield f"call {event.call} probes a second time before it is time"
+        if event.call in early and event.paid.get(hop.origin, 0.0) < 28.0 - NEAR:
+            yield f"call {event.call} probes a second time before it is time, and pays {event.paid}"
         if others:
             yield f"{hop.name} was asked while closed, and {others[0]} was open"
         early.add(event.call)

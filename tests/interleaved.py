@@ -13,6 +13,7 @@ from typing import Any, Literal
 from planning import Clock, failure, hop
 from tenacity import stop_after_attempt, wait_fixed
 
+from chatsheet_llm.budget import CAPACITY
 from chatsheet_llm.classify import Failure
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.hops import Hop
@@ -97,16 +98,21 @@ _MOVES: Mapping[str, type[Any]] = {kind.__name__.lower(): kind for kind in (Star
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """The hops there are, and what happens, in order.  ``jitter`` is what the breakers draw."""
+    """The hops there are, and what happens, in order.
+
+    ``jitter`` is what the breakers draw, ``tokens`` what is in every retry budget when it begins.
+    """
 
     hops: tuple[Place, ...]
     moves: tuple[Move, ...]
     jitter: float = 0.0
+    tokens: float = CAPACITY
 
     def as_json(self) -> str:
         """Return it as JSON, without what is at its default."""
         moves = [{"do": type(move).__name__.lower(), **_told(move)} for move in self.moves]
-        return json.dumps({"jitter": self.jitter, "hops": [_told(place) for place in self.hops], "moves": moves})
+        hops = [_told(place) for place in self.hops]
+        return json.dumps({"jitter": self.jitter, "tokens": self.tokens, "hops": hops, "moves": moves})
 
 
 def _told(value: Any) -> dict[str, object]:
@@ -119,7 +125,7 @@ def from_json(text: str) -> Script:
     told = json.loads(text)
     hops = tuple(Place(**_tuples(place)) for place in told["hops"])
     moves = tuple(_MOVES[move.pop("do")](**_tuples(move)) for move in told["moves"])
-    return Script(hops, moves, told.get("jitter", 0.0))
+    return Script(hops, moves, told.get("jitter", 0.0), told.get("tokens", CAPACITY))
 
 
 def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,8 +144,8 @@ class Event:
 
     ``seconds`` is how long a wait or a send may take, ``number`` which send of the call it is about.  ``permitted`` are
     the hops of the chain that took calls just before the step that led here, ``doubted`` those that had let a call run
-    into its timeout; ``paid`` what the step took from each
-    origin's retry budget.  A send is ``dropped`` that nobody waits for any more.
+    into its timeout; ``purse`` what was in each origin's retry budget then, ``paid`` what the step took of it.  A send
+    is ``dropped`` that nobody waits for any more.
     """
 
     at: float
@@ -151,6 +157,7 @@ class Event:
     number: int = 0
     permitted: frozenset[str] = frozenset()
     doubted: frozenset[str] = frozenset()
+    purse: Mapping[str, float] = field(default_factory=dict)
     paid: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -315,7 +322,7 @@ class _Stage:
 
         def told() -> dict[str, Any]:
             paid = {origin: before[origin] - bucket.left() for origin, bucket in buckets.items()}
-            return {"permitted": permitted, "doubted": doubted, "paid": paid}
+            return {"permitted": permitted, "doubted": doubted, "purse": before, "paid": paid}
 
         try:
             made = step()
@@ -359,6 +366,8 @@ def play(script: Script, planner: Planner = plan) -> History:
     """Return what happens where calls, answers, faults and time come as the script says."""
     clock = Clock()
     stage = _Stage(_hops(script.hops), planner, clock, Domains(clock, lambda: script.jitter))
+    for each in stage.hops:
+        stage.domains.bucket(each.origin).tokens = script.tokens
     for move in script.moves:
         if isinstance(move, Start):
             stage.start(move)

@@ -332,17 +332,17 @@ def test_limits_cost_less_than_faults() -> None:
 
 def test_each_origin_has_a_budget_of_its_own() -> None:
     domains = fresh(Clock())
-    while domains.pay(RESPONSES, failure("reset")):
+    while domains.pay(RESPONSES, price(failure("reset"))):
         pass
 
-    assert not domains.pay(CHAT, failure("reset"))
-    assert domains.pay(ELSEWHERE, failure("reset"))
+    assert not domains.pay(CHAT, price(failure("reset")))
+    assert domains.pay(ELSEWHERE, price(failure("reset")))
 
 
 def test_what_resends_cost_goes_back_to_the_origin_that_paid() -> None:
     domains = fresh(Clock())
-    domains.pay(RESPONSES, failure("reset"))
-    domains.pay(ELSEWHERE, failure("reset"))
+    domains.pay(RESPONSES, price(failure("reset")))
+    domains.pay(ELSEWHERE, price(failure("reset")))
     domains.succeeded(ELSEWHERE, {RESPONSES.origin: 14.0})
 
     assert [domains.bucket(each.origin).left() for each in (RESPONSES, ELSEWHERE)] == [CAPACITY, CAPACITY - 14.0]
@@ -350,8 +350,8 @@ def test_what_resends_cost_goes_back_to_the_origin_that_paid() -> None:
 
 def test_an_answer_that_cost_nothing_earns_its_own_origin_the_reward() -> None:
     domains = fresh(Clock())
-    domains.pay(RESPONSES, failure("reset"))
-    domains.pay(ELSEWHERE, failure("reset"))
+    domains.pay(RESPONSES, price(failure("reset")))
+    domains.pay(ELSEWHERE, price(failure("reset")))
     domains.succeeded(ELSEWHERE)
 
     assert [domains.bucket(each.origin).left() for each in (RESPONSES, ELSEWHERE)] == [CAPACITY - 14.0, CAPACITY - 13.0]
@@ -362,7 +362,7 @@ def test_a_call_that_is_answered_elsewhere_gives_every_origin_back_what_it_paid(
     domains = fresh(clock)
     hops = [hop("first/chat"), hop("second/chat"), hop("third/chat")]
     for each in hops:
-        domains.pay(each, failure("reset"))
+        domains.pay(each, price(failure("reset")))
     trace = replay(hops, ["refused", "refused", "refused", OK], clock=clock, domains=domains)
 
     assert trace.hops == ["first/chat", "first/chat", "second/chat", "second/chat"]

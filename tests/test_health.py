@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from planning import Clock, failure, fresh
 
-from chatsheet_llm.domains import Domains
+from chatsheet_llm.domains import Domains, price
 from chatsheet_llm.health import DomainHealth
 
 ORIGIN = "https://azure.example.com#5e1f9b"
@@ -73,7 +73,7 @@ def test_throttled_tokens_and_sends_are_told() -> None:
     domains.begin(Place(), resend=False)
     domains.begin(Place(), resend=True)
     domains.failed(Place(), failure("rate", retry_after=9.0), entry)
-    domains.pay(Place(), failure("rate"))
+    domains.pay(Place(), price(failure("rate")))
     origin, surface = told(domains)
 
     assert (origin.throttled, origin.tokens, origin.sends, origin.resends) == (True, 135.0, 2, 1)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from planning import OK, POLICY, Came, Clock, chain, failure, faults_of, fresh, hop, replay
 
+from chatsheet_llm.budget import COST_TRANSIENT
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.faults import FAULTS
-from chatsheet_llm.openings import PATIENCE
+from chatsheet_llm.openings import MOMENT, PATIENCE, POLL
 from chatsheet_llm.plan import plan
-from chatsheet_llm.steps import Send, Wait
+from chatsheet_llm.steps import Failed, GaveUp, Send, Wait
 from chatsheet_llm.troubles import DOUBT
 
 THREE = ("litellm/chat", "azure/responses", "azure/chat")
@@ -200,6 +203,102 @@ def test_it_does_not_wait_for_a_probe_that_takes_long() -> None:
 
     assert trace.fault == "server_error"
     assert PATIENCE <= trace.seconds <= PATIENCE + 0.5
+
+
+def shut(clock: Clock, *names: str) -> Domains:
+    """Domains that closed these hops for half a minute; no second probe of them can be paid."""
+    domains = fresh(clock)
+    for name in names:
+        domains.failed(hop(name), failure("auth", status=401))
+        while domains.pay(hop(name), COST_TRANSIENT):
+            pass
+    return domains
+
+
+def test_a_call_whose_own_probe_failed_waits_for_that_of_another_though_the_hop_is_shut_for_long() -> None:
+    clock = Clock()
+    domains = shut(clock, "azure/chat", "other/chat")
+    probe = domains.enter(hop("azure/chat"), early=True)
+    steps = plan(chain("azure/chat", "other/chat"), domains, policy=POLICY, deadline_at=clock.now + 10.0, clock=clock)
+    first = next(steps)
+    waits = steps.throw(Failed(failure("auth", status=401)))
+    clock.now += 0.1
+    domains.succeeded(hop("azure/chat"), entry=probe)
+    second = next(steps)
+
+    assert isinstance(first, Send)
+    assert first.hop.name == "other/chat"
+    assert isinstance(waits, Wait)
+    assert waits.seconds == POLL
+    assert isinstance(second, Send)
+    assert second.hop.name == "azure/chat"
+
+
+def test_a_call_that_waits_for_a_probe_waits_for_those_too_that_begin_meanwhile() -> None:
+    clock = Clock()
+    domains = shut(clock, "gate/chat", "azure/chat", "other/chat")
+    hops = chain("gate/chat", "azure/chat", "other/chat")
+    steps = plan(hops, domains, policy=POLICY, deadline_at=clock.now + 10.0, clock=clock)
+    next(steps)
+    probes = [domains.enter(each, early=True) for each in hops[1:]]
+    domains.abandoned(hops[2], probes[1])
+    waits = [steps.throw(Failed(failure("auth", status=401)))]
+    clock.now += 0.1
+    later = domains.enter(hops[2], early=True)
+    domains.failed(hops[1], failure("auth", status=401), probes[0])
+    waits.append(next(steps))
+    clock.now += 0.1
+    domains.succeeded(hops[2], entry=later)
+    sent = next(steps)
+
+    assert [type(step) for step in waits] == [Wait, Wait]
+    assert isinstance(sent, Send)
+    assert sent.hop.name == "other/chat"
+
+
+@pytest.mark.parametrize("well", [False, True])
+def test_a_call_that_may_probe_no_more_waits_a_moment_for_another_to_find_a_hop_well(well: bool) -> None:
+    clock = Clock()
+    domains = shut(clock, "azure/chat", "other/chat")
+    hops = chain("azure/chat", "other/chat")
+    steps = plan(hops, domains, policy=POLICY, deadline_at=clock.now + 10.0, clock=clock)
+    next(steps)
+    begun = clock.now
+    step = steps.throw(Failed(failure("auth", status=401)))
+    if well:
+        domains.succeeded(hops[1], entry=domains.enter(hops[1], early=True))
+    with contextlib.suppress(GaveUp):
+        while isinstance(step, Wait):
+            clock.now += step.seconds
+            step = next(steps)
+
+    assert isinstance(step, Send) is well
+    assert clock.now - begun == pytest.approx(POLL if well else MOMENT)
+
+
+def test_an_empty_budget_keeps_no_call_from_a_hop_that_takes_calls() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    hops = chain("azure/chat", "blue/chat", "green/chat")
+    for each in hops:
+        while domains.pay(each, COST_TRANSIENT):
+            pass
+    trace = replay(hops, ["auth", "auth", OK], clock=clock, domains=domains)
+
+    assert trace.hops == ["azure/chat", "blue/chat", "green/chat"]
+
+
+@pytest.mark.parametrize("fault", ["server_error", "auth", "reset"])
+def test_another_closed_hop_is_probed_by_a_call_whose_first_probe_failed_while_its_budget_lasts(fault: str) -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    hops = chain("azure/chat", "other/chat")
+    for each in hops:
+        for _ in range(5):
+            domains.failed(each, failure("server_error"))
+    traces = [replay(hops, {each.name: fault for each in hops}, clock=clock, domains=domains) for _ in range(7)]
+
+    assert [len(trace.hops) for trace in traces[:7]] == [2, 2, 2, 2, 2, 1, 1]
 
 
 def test_time_is_kept_for_a_closed_hop_that_may_be_well_again() -> None:

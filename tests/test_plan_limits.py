@@ -7,6 +7,7 @@ from planning import OK, Came, Clock, chain, failure, fresh, hop, replay
 from tenacity import wait_exponential, wait_fixed
 
 from chatsheet_llm.account import LONGEST_WAIT
+from chatsheet_llm.budget import CAPACITY
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.steps import Policy
 
@@ -128,13 +129,41 @@ def test_it_is_not_asked_more_often_than_a_hop_may_be() -> None:
     assert trace.gave_up is not None
 
 
-def test_no_time_is_kept_for_a_hop_that_is_wired_wrong() -> None:
+@pytest.mark.parametrize(("deadline", "seconds"), [(10.0, 7.5), (120.0, 110.0)])
+def test_a_little_time_is_kept_for_a_hop_that_is_wired_wrong_and_may_be_mended(deadline: float, seconds: float) -> None:
     clock = Clock()
     domains = fresh(clock)
     domains.failed(hop("azure/chat"), failure("forbidden", status=403))
+    hops = chain("azure/chat", "other/chat")
+    trace = replay(hops, [Came("read_timeout", deadline), OK], clock=clock, domains=domains, deadline=deadline)
+
+    assert trace.hops == ["other/chat", "azure/chat"]
+    assert [send.timeout for send in trace.sends] == [seconds, deadline - seconds]
+    assert [send.contested for send in trace.sends] == [False, False]
+
+
+@pytest.mark.parametrize(("hint", "share"), [(4.0, 5.0), (6.0, 10.0)])
+def test_time_is_kept_for_a_limited_hop_that_opens_before_the_other_has_had_its_half(hint: float, share: float) -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    domains.failed(hop("azure/chat"), failure("rate", retry_after=hint))
     trace = replay(chain("azure/chat", "other/chat"), [OK], clock=clock, domains=domains, deadline=10.0)
 
-    assert [send.timeout for send in trace.sends] == [10.0]
+    assert [(send.hop.name, send.timeout) for send in trace.sends] == [("other/chat", share)]
+
+
+def test_time_is_kept_for_another_closed_hop_by_the_call_that_probes_one() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    hops = chain("azure/chat", "other/chat")
+    for each in hops:
+        for _ in range(5):
+            domains.failed(each, failure("server_error"))
+    trace = replay(hops, [Came("read_timeout", 60.0), OK], clock=clock, domains=domains, deadline=10.0)
+
+    assert trace.hops == ["azure/chat", "other/chat"]
+    assert [send.timeout for send in trace.sends] == [5.0, 5.0]
+    assert domains.bucket("https://other").left() == CAPACITY
 
 
 @pytest.mark.parametrize(("deadline", "waits"), [(60.0, [2.0]), (1.5, [])])

@@ -10,6 +10,7 @@ from planning import Clock, failure
 from shared_world import CHAT, ELSEWHERE_HOP, RESPONSES, Process, World
 
 from chatsheet_llm.budget import CAPACITY
+from chatsheet_llm.domains import price
 from chatsheet_llm.learned import ELSEWHERE
 from chatsheet_llm.state import Closed, News, Opened, sealed
 
@@ -193,8 +194,8 @@ def test_plain_success_tells_nothing(world: World) -> None:
 def test_tokens_are_spent_and_come_back_for_all(world: World) -> None:
     for each in world.all:
         each.domains.bucket(CHAT.origin)
-    world.one.domains.pay(CHAT, failure("reset"))
-    world.other.domains.pay(CHAT, failure("rate"))
+    world.one.domains.pay(CHAT, price(failure("reset")))
+    world.other.domains.pay(CHAT, price(failure("rate")))
     world.sync()
     spent = [each.domains.bucket(CHAT.origin).left() for each in world.all]
     world.one.domains.succeeded(ELSEWHERE_HOP, {CHAT.origin: 14.0})
@@ -207,8 +208,8 @@ def test_tokens_are_spent_and_come_back_for_all(world: World) -> None:
 def test_what_is_not_told_yet_is_taken_from_what_is_heard(world: World) -> None:
     world.other.domains.bucket(CHAT.origin)
     world.sync()
-    world.other.domains.pay(CHAT, failure("reset"))
-    world.one.domains.pay(CHAT, failure("reset"))
+    world.other.domains.pay(CHAT, price(failure("reset")))
+    world.one.domains.pay(CHAT, price(failure("reset")))
     world.one.sharing.tell()
     world.other.sharing.hear_for(0.0)
 
@@ -223,10 +224,10 @@ def test_what_is_spent_while_the_store_answers_is_taken_from_its_answer(
 
     def meanwhile(*told: Any) -> float:
         left = spend(*told)
-        world.one.domains.pay(CHAT, failure("rate"))
+        world.one.domains.pay(CHAT, price(failure("rate")))
         return left
 
-    world.one.domains.pay(CHAT, failure("reset"))
+    world.one.domains.pay(CHAT, price(failure("reset")))
     monkeypatch.setattr(world.one.store, "spend", meanwhile)
     world.one.sharing.tell()
 

@@ -10,6 +10,7 @@ from shared_memory import Memory
 from shared_world import CHAT, Process, World, half_open, probe
 
 from chatsheet_llm.budget import CAPACITY
+from chatsheet_llm.domains import price
 from chatsheet_llm.sharing import BEAT
 from chatsheet_llm.state import Opened, decoded, encoded, sealed
 
@@ -36,7 +37,7 @@ def test_while_the_store_is_away_the_local_rules_hold(world: World) -> None:
 def test_a_store_that_comes_back_empty_is_told_what_holds(world: World) -> None:
     world.one.fail("auth")
     world.one.learned.refused("azure", "codex", "chat", "capability", "x")
-    world.one.domains.pay(CHAT, failure("reset"))
+    world.one.domains.pay(CHAT, price(failure("reset")))
     world.memory.down = True
     with pytest.raises(ConnectionError):
         world.one.sharing.tell()

@@ -13,7 +13,7 @@ from planning import failure, hop
 from shared_memory import Memory, MemoryStore
 
 from chatsheet_llm import ChatClient, state_threads
-from chatsheet_llm.domains import Domains
+from chatsheet_llm.domains import Domains, price
 from chatsheet_llm.learned import Learned
 from chatsheet_llm.sandbox import Sandbox
 from chatsheet_llm.sharing import Sharing, share
@@ -173,7 +173,7 @@ def test_no_mark_waits_while_the_store_hangs(memory: Memory, owner: Owner, monke
     begun = time.monotonic()
     for _ in range(200):
         owner.domains.failed(CHAT, failure("auth"))
-        owner.domains.pay(CHAT, failure("reset"))
+        owner.domains.pay(CHAT, price(failure("reset")))
         owner.domains.enter(CHAT)
         owner.domains.succeeded(CHAT)
     took = time.monotonic() - begun
