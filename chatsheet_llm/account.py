@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tenacity import Future, RetryCallState
 
+from chatsheet_llm.budget import COST_PROBE
 from chatsheet_llm.classify import Failure
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.faults import RESENDS
@@ -31,6 +32,8 @@ class Account:
     ambiguous: int = 0
     paid: dict[str, float] = field(default_factory=dict)
     """Tokens by origin that re-sends have cost."""
+    spared: float = 0.0
+    """Tokens that probes have cost beyond the first."""
     moved: bool = False
     probed: bool = False
     hedged: bool = False
@@ -100,6 +103,19 @@ class Account:
         if not self.domains.pay(hop, cost):
             return False
         self.paid[hop.origin] = self.paid.get(hop.origin, 0.0) + cost
+        return True
+
+    def affords_probe(self) -> bool:
+        """Whether the call may make a probe before the time; the first costs nothing."""
+        return not self.probed or self.domains.spare.left() >= COST_PROBE
+
+    def pays_probe(self) -> bool:
+        """Take the price of a probe before the time; False where the budget for all hops is spent."""
+        if self.probed:
+            if not self.domains.spare.pay(COST_PROBE):
+                return False
+            self.spared += COST_PROBE
+        self.probed = True
         return True
 
     def fits(self, pause: float) -> bool:

@@ -36,14 +36,16 @@ class Aftermath:
             amended = self._amended(hop, failure)
             if amended is not None:
                 return amended
-        allowed = RESENDS[failure.send_state]
-        if stops or (allowed is not None and (self._side_effects or account.ambiguous > allowed)):
+        allowed, unknown = RESENDS[failure.send_state], RESENDS["ambiguous"]
+        # Of two that raced, the one that failed first may be the one of which it is not known.
+        spent = unknown is not None and account.ambiguous > unknown
+        if stops or spent or (allowed is not None and (self._side_effects or account.ambiguous > allowed)):
             raise openings.gave_up()
         again = account.again(hop) and failure.headers.get("x-should-retry") != "false"
         if row.same == "once" and again and (yield from self._once_more(hop, failure, state)):
             return hop
         if row.move == "none":
-            return self._in_spite_of(hop, failure)
+            return (yield from self._in_spite_of(hop, failure))
         account.leave(hop, failure)
         if row.same == "hint" and again:
             account.limited += (hop,)
@@ -93,13 +95,11 @@ class Aftermath:
         account.resend = self._openings.enter(hop)
         return account.resend
 
-    def _in_spite_of(self, hop: Hop, failure: Failure) -> Hop:
+    def _in_spite_of(self, hop: Hop, failure: Failure) -> Generator[Wait, None, Hop]:
         """Return a hop that is set up to be asked after a refusal which else ends the call."""
         self._openings.account.leave(hop, failure)
         found = self._elsewhere(hop, failure, self._openings.left())
-        if found is None:
-            raise self._openings.gave_up()
-        return found
+        return found or (yield from self._openings.wait_for(()))
 
     def _elsewhere(self, hop: Hop, failure: Failure, others: Sequence[Hop]) -> Hop | None:
         """Return the first of the others that may be asked.

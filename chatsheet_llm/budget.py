@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 CAPACITY = 140.0
 COST_TRANSIENT = 14.0
 COST_THROTTLE = 5.0
-COST_PROBE = 28.0
-"""What a call pays for each probe of a closed hop before its time but its first: two re-sends after a fault."""
+COST_PROBE = 70.0
+"""What a call pays for each probe of a closed hop before its time but its first, from one bucket for all hops: however
+many origins a chain has, an outage of all costs a process two of them."""
 REWARD = 1.0
 REFILL_PER_SECOND = 0.1
 

@@ -28,6 +28,8 @@ class Guards:
         self.troubles = Troubles(clock)
         self._breakers: dict[str, Breaker] = {}
         self._placed: dict[tuple[str, str, str], tuple[tuple[str, Breaker], ...]] = {}
+        self.spare = Bucket(clock)
+        """What the probes of calls that have made one already are paid from, wherever they go."""
         self._buckets: dict[str, Bucket] = {}
         self._ceilings: dict[str, Ceiling] = {}
         self._lock = threading.Lock()

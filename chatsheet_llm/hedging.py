@@ -50,6 +50,10 @@ def lost(openings: Openings, hop: Hop, beside: Hop | None, failed: Failed) -> Ho
         openings.failed(first, failure)
         openings.account.failed(failure)
         openings.account.leave(first, failure)
-    else:
-        openings.abandoned(beside if last is hop else hop)
+        return last
+    other = beside if last is hop else hop
+    openings.abandoned(other)
+    if other is not None and not openings.account.again(other):
+        # What was sent there may be at work.
+        openings.account.surfaces |= {other.surface}
     return last

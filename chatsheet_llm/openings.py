@@ -6,7 +6,6 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 from chatsheet_llm.account import Account
-from chatsheet_llm.budget import COST_PROBE
 from chatsheet_llm.classify import Failure
 from chatsheet_llm.domains import Domains, Entry
 from chatsheet_llm.hops import Hop, OnDemand
@@ -46,21 +45,18 @@ class Openings:
                 return hop
         return self._early(hops)
 
-    def instead(self, hop: Hop) -> Hop:
+    def instead(self, hop: Hop) -> Generator[Wait, None, Hop]:
         """Choose another hop than one to which too many calls are sending again, or give up."""
         self.account.surfaces |= {hop.surface}
         self.account.origins |= {hop.origin}
-        found = self.first_of(self.left())
-        if found is None:
-            raise self.gave_up()
-        return found
+        return (yield from self.wait_for(()))
 
     def waited_for(self) -> Generator[Wait, None, Hop]:
         """Wait for a time that a server named, or for another call's probe."""
         return (yield from self.wait_for([hop for hop in self.hops if self.opens(hop)]))
 
     def wait_for(self, hops: Sequence[Hop]) -> Generator[Wait, None, Hop]:
-        """Wait for the first of these hops to open; for another call's probe, a moment only."""
+        """Wait for the first of these hops to open, or of those that are left; for another call's probe, not long."""
         account = self.account
         patience, moment = account.clock() + PATIENCE, account.clock() + MOMENT
         while True:
@@ -86,7 +82,7 @@ class Openings:
             pause = max(reopens, POLL)
             if not account.fits(pause):
                 break
-            yield from account.sleep(pause, "another call probes" if looks else "rate limited")
+            yield from account.sleep(pause, "no hop takes calls" if looks else "rate limited")
         raise self.gave_up()
 
     def opens(self, hop: Hop) -> bool:
@@ -95,9 +91,9 @@ class Openings:
 
     def may_answer(self, hop: Hop, by: float) -> bool:
         """Whether a hop is open, or opens by that time, or may be well again and is to be probed if all else fails."""
-        if self.domains.permits(hop) or self.domains.reopens_at(hop) <= by:
+        if self.domains.permits(hop):
             return True
-        return not (self.wired_wrong(hop) or self._waits(hop))
+        return not self.wired_wrong(hop) and (self.domains.reopens_at(hop) <= by or not self._waits(hop))
 
     def wired_wrong(self, hop: Hop) -> bool:
         """Whether what was last wrong with a hop is how it is set up: it says so at once, and may be mended by now."""
@@ -142,6 +138,8 @@ class Openings:
     def answered(self, hop: Hop) -> None:
         """Hear that a hop gave the answer."""
         self.domains.succeeded(hop, self.account.paid, self.entries.pop(hop.surface, None))
+        if self.account.spared:
+            self.domains.spare.put_back(self.account.spared)
 
     def failed(self, hop: Hop, failure: Failure) -> None:
         """Hear that a hop failed."""
@@ -156,17 +154,20 @@ class Openings:
     def _early(self, hops: Sequence[Hop]) -> Hop | None:
         """Return a closed hop that may be probed before its time, its probe taken: an answer may be had.
 
-        Once in a call; again at the price of two re-sends, so that an outage costs few of them.  One whose server named
-        a time is not, nor one whose limit will be looked at again before the deadline.  The one that has failed longest
-        ago comes first, so that calls do not all ask the same.
+        Once in a call, and again at a price that lets an outage have few of them.  One whose server named a time is
+        not, nor one whose limit will be looked at again before the deadline.  The one that has failed longest ago comes
+        first, so that calls do not all ask the same.
         """
         account = self.account
+        # To enter takes what others may have use for.
+        if account.clock() >= account.deadline_at or not account.affords_probe():
+            return None
         for hop in sorted(hops, key=self.domains.failed_at):
             if not self._waits(hop) and self.enter(hop, early=True):
-                if not account.probed or account.pays(hop, COST_PROBE):
-                    account.probed = True
+                if account.pays_probe():
                     return hop
                 self.abandoned(hop)
+                return None
         return None
 
     def _waits(self, hop: Hop) -> bool:

@@ -51,7 +51,7 @@ def plan(
     """
     account = Account(domains, policy, deadline_at, clock)
     openings = Openings(hops, domains, account)
-    shares = Shares(openings, attempt, None if side_effects else hedge)
+    shares = Shares(openings, attempt, None if side_effects else hedge, side_effects)
     # Most find a hop that is open, and wait for none.
     hop = openings.first_of(hops) or (yield from openings.waited_for())
     while True:
@@ -62,7 +62,7 @@ def plan(
         resend, account.resend = account.resend, False
         if not domains.begin(hop, resend=resend):
             openings.abandoned(hop)
-            hop = openings.instead(hop)
+            hop = yield from openings.instead(hop)
             continue
         asked, beside = hop, None
         try:

@@ -24,6 +24,8 @@ LEAST_OPEN = 4.0
 """Seconds for which a broken domain is left alone: five, less the widest jitter."""
 WINDOW = 30.0
 """Seconds over which failures are counted: half of at least five calls close a domain, as five in a row do."""
+MOMENT = 1.0
+"""Seconds of calls that are forgotten together: by when, is certain to within so much."""
 LONGEST_HINT = 60.0
 LEAST_LIMIT = 1.0
 """Seconds for which a provider wants no calls that says so and names no time."""
@@ -80,11 +82,17 @@ def bounded(history: History) -> Iterator[str]:
             yield f"{len(sends)} sends, and {start.sends} are allowed"
         for hop in asked.hops:
             often = sum(event.hop == hop for event in sends)
-            if often > 1 + (start.max_retries if start.insists else min(start.max_retries, hop.max_attempts - 1)):
+            if often > _most(asked, hop):
                 yield f"{often} sends to {hop.name}"
         yield from _unpaid(events)
         if start.side_effects and any(beside is not None for _, beside in _with_beside(events)):
             yield "two hops were asked side by side for what may have side effects"
+
+
+def _most(asked: Asked, hop: Hop) -> int:
+    """How often a call may ask a hop."""
+    start = asked.start
+    return 1 + (start.max_retries if start.insists else min(start.max_retries, hop.max_attempts - 1))
 
 
 def doubtful(history: History, *, refused: bool) -> Iterator[str]:
@@ -166,9 +174,9 @@ def in_order(history: History) -> Iterator[str]:
             if beside is not None and beside.hop is not None and beside.hop.origin == hop.origin:
                 yield f"{hop.name} was asked beside {beside.hop.name}, which lies at the same place"
             for earlier in asked.hops[: asked.hops.index(hop)]:
-                taken = spent.has(earlier) or (
-                    beside is not None and beside.hop and beside.hop.origin == earlier.origin
-                )
+                often = sum(each.kind == "send" and each.hop == earlier for each in events[: events.index(event)])
+                taken = spent.has(earlier) or often >= _most(asked, earlier)
+                taken = taken or (beside is not None and beside.hop and beside.hop.origin == earlier.origin)
                 # What opens during a wait is not looked at again.
                 open_ = earlier.name in event.permitted and earlier.name not in event.doubted
                 if open_ and not taken and not waited:
@@ -278,7 +286,7 @@ class _Domain:
     latest: tuple[int, int] = (-1, -1)
 
     lost: bool = False
-    """Whether a probe was given up once: from then on only a time that was named is certain."""
+    """Whether it is not certain any more when it was closed: from then on only a time that was named is."""
 
     def looked_at(self, now: float) -> None:
         """Forget what is not certain any more: another call may have taken the place of a probe that was given up."""
@@ -306,8 +314,10 @@ class _Domain:
         limit = 0.0
         if row.kind == "rate" and not row.quarantine and not self.lost and (probe or not self.tripped):
             limit = LEAST_LIMIT
-        half = len(self.lately) >= 5 and 2 * sum(bad for _, bad in self.lately) >= len(self.lately)
-        broken = not self.lost and (self.row >= 5 or half)
+        halves = self._halves(event.at)
+        if any(halves) and not all(halves) and not self.tripped:
+            self.lost = True
+        broken = not self.lost and (self.row >= 5 or all(halves))
         if hint:
             self.named_until = max(self.named_until, event.at + hint)
         else:
@@ -326,6 +336,12 @@ class _Domain:
         if not self.tripped:
             self.row = 0
         self._count(event, failed=False)
+
+    def _halves(self, now: float) -> list[bool]:
+        """Whether half of the calls have failed, by however many of the oldest may be forgotten."""
+        old = sum(now - at > WINDOW - MOMENT for at, _ in self.lately)
+        kept = [[bad for _, bad in self.lately[first:]] for first in range(old + 1)]
+        return [len(each) >= 5 and 2 * sum(each) >= len(each) for each in kept]
 
     def _count(self, event: Event, *, failed: bool) -> None:
         self.lately = [(at, bad) for at, bad in self.lately if event.at - at <= WINDOW] + [(event.at, failed)]
@@ -368,7 +384,7 @@ def left_alone(history: History) -> Iterator[str]:
             continue
         spent = next(spent for send, _, spent, _, _ in _choices(history.of(event.call)) if send is event)
         others = [o.name for o in asked.hops if o.name in event.permitted and not spent.has(o) and o != hop]
-        if event.call in early and event.paid.get(hop.origin, 0.0) < 28.0 - NEAR:
+        if event.call in early and event.paid["probes"] < 70.0 - NEAR:
             yield f"call {event.call} probes a second time before it is time, and pays {event.paid}"
         if others:
             yield f"{hop.name} was asked while closed, and {others[0]} was open"

@@ -317,7 +317,7 @@ class _Stage:
         hops = call.asked.hops
         permitted = frozenset(hop.name for hop in hops if self.domains.permits(hop))
         doubted = frozenset(hop.name for hop in hops if self.domains.doubted(hop))
-        buckets = {hop.origin: self.domains.bucket(hop.origin) for hop in hops}
+        buckets = {"probes": self.domains.spare, **{hop.origin: self.domains.bucket(hop.origin) for hop in hops}}
         before = {origin: bucket.left() for origin, bucket in buckets.items()}
 
         def told() -> dict[str, Any]:
@@ -366,8 +366,8 @@ def play(script: Script, planner: Planner = plan) -> History:
     """Return what happens where calls, answers, faults and time come as the script says."""
     clock = Clock()
     stage = _Stage(_hops(script.hops), planner, clock, Domains(clock, lambda: script.jitter))
-    for each in stage.hops:
-        stage.domains.bucket(each.origin).tokens = script.tokens
+    for bucket in (stage.domains.spare, *(stage.domains.bucket(each.origin) for each in stage.hops)):
+        bucket.tokens = script.tokens
     for move in script.moves:
         if isinstance(move, Start):
             stage.start(move)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -114,6 +115,7 @@ def replay(
     deadline: float = 120.0,
     side_effects: bool = False,
     hedge: float | None = None,
+    attempt: float = math.inf,
 ) -> Trace:
     """Run one call.  ``script`` gives what comes of each send in order, or of every send to a hop by its name.
 
@@ -128,6 +130,7 @@ def replay(
         domains or fresh(clock),
         policy=policy,
         deadline_at=clock.now + deadline,
+        attempt=attempt,
         side_effects=side_effects,
         hedge=lambda hop: hedge,
         clock=clock,

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from interleaved import Break, Cancel, Go, Move, Pass, Place, Planner, Script, Start, from_json, play
 from tenacity import stop_never
 
-from chatsheet_llm import aftermath, openings
+from chatsheet_llm import account, aftermath
 from chatsheet_llm.account import Account
 from chatsheet_llm.breaker import Breaker
 from chatsheet_llm.domains import Domains
@@ -220,7 +220,7 @@ PLANNERS: Mapping[str, tuple[str, Planner]] = {
 PATCHES: Mapping[str, tuple[str, Any, str, Any]] = {
     "waits that do not fit": ("I3", Account, "fits", lambda *_: True),
     "re-sends for nothing": ("I4", Account, "pays", lambda *_: True),
-    "second probes for nothing": ("I5", openings, "COST_PROBE", 0.0),
+    "second probes for nothing": ("I5", account, "COST_PROBE", 0.0),
     "re-sends without end": ("I4 doubtful", aftermath, "RESENDS", dict.fromkeys(RESENDS)),
     "closed domains that let every call in": ("I5", Breaker, "enter", lambda *_, **__: True),
     "probes before a time that was named": ("I5 named", Domains, "waits", lambda *_: False),

@@ -21,6 +21,10 @@ THREE = ("litellm/chat", "azure/responses", "azure/chat")
 # --- what calls learn from each other
 
 
+FOUR = ("litellm/chat", "azure/responses", "azure/chat", "anthropic/chat")
+APART = ("litellm/chat", "azure/chat", "anthropic/chat", "openai/chat")
+
+
 def outage(fault: str, hops_of: tuple[str, ...] = THREE, calls: int = 100, every: float = 0.1) -> list[int]:
     clock = Clock()
     domains = fresh(clock)
@@ -35,9 +39,12 @@ def outage(fault: str, hops_of: tuple[str, ...] = THREE, calls: int = 100, every
 
 
 @pytest.mark.parametrize("fault", [name for name, row in FAULTS.items() if row.condemns != "none"])
-@pytest.mark.parametrize("names", [THREE, ("azure/chat",), ("azure/responses", "azure/chat")])
-def test_a_full_outage_costs_at_most_a_fifth_more_than_the_calls(fault: str, names: tuple[str, ...]) -> None:
-    sends = outage(fault, names)
+@pytest.mark.parametrize("names", [THREE, FOUR, APART, ("azure/chat",), ("azure/responses", "azure/chat")])
+@pytest.mark.parametrize("every", [0.01, 0.1, 1.0])
+def test_a_full_outage_costs_at_most_a_fifth_more_than_the_calls(
+    fault: str, names: tuple[str, ...], every: float
+) -> None:
+    sends = outage(fault, names, every=every)
 
     assert sum(sends) / len(sends) <= 1.2
     assert max(sends) <= 4
@@ -206,12 +213,12 @@ def test_it_does_not_wait_for_a_probe_that_takes_long() -> None:
 
 
 def shut(clock: Clock, *names: str) -> Domains:
-    """Domains that closed these hops for half a minute; no second probe of them can be paid."""
+    """Domains that closed these hops for half a minute, the first one first; no second probe can be paid."""
     domains = fresh(clock)
+    domains.spare.tokens = 0.0
     for name in names:
         domains.failed(hop(name), failure("auth", status=401))
-        while domains.pay(hop(name), COST_TRANSIENT):
-            pass
+        clock.now += 0.01
     return domains
 
 
@@ -221,15 +228,15 @@ def test_a_call_whose_own_probe_failed_waits_for_that_of_another_though_the_hop_
     probe = domains.enter(hop("azure/chat"), early=True)
     steps = plan(chain("azure/chat", "other/chat"), domains, policy=POLICY, deadline_at=clock.now + 10.0, clock=clock)
     first = next(steps)
-    waits = steps.throw(Failed(failure("auth", status=401)))
-    clock.now += 0.1
+    waits = [steps.throw(Failed(failure("auth", status=401)))]
+    clock.now += PATIENCE / 2
+    waits.append(next(steps))
     domains.succeeded(hop("azure/chat"), entry=probe)
     second = next(steps)
 
     assert isinstance(first, Send)
     assert first.hop.name == "other/chat"
-    assert isinstance(waits, Wait)
-    assert waits.seconds == POLL
+    assert [step.seconds for step in waits if isinstance(step, Wait)] == [POLL, POLL]
     assert isinstance(second, Send)
     assert second.hop.name == "azure/chat"
 
@@ -240,18 +247,18 @@ def test_a_call_that_waits_for_a_probe_waits_for_those_too_that_begin_meanwhile(
     hops = chain("gate/chat", "azure/chat", "other/chat")
     steps = plan(hops, domains, policy=POLICY, deadline_at=clock.now + 10.0, clock=clock)
     next(steps)
-    probes = [domains.enter(each, early=True) for each in hops[1:]]
-    domains.abandoned(hops[2], probes[1])
+    probe = domains.enter(hops[1], early=True)
     waits = [steps.throw(Failed(failure("auth", status=401)))]
-    clock.now += 0.1
-    later = domains.enter(hops[2], early=True)
-    domains.failed(hops[1], failure("auth", status=401), probes[0])
+    clock.now += PATIENCE / 4
     waits.append(next(steps))
-    clock.now += 0.1
+    later = domains.enter(hops[2], early=True)
+    domains.failed(hops[1], failure("auth", status=401), probe)
+    clock.now += PATIENCE / 4
+    waits.append(next(steps))
     domains.succeeded(hops[2], entry=later)
     sent = next(steps)
 
-    assert [type(step) for step in waits] == [Wait, Wait]
+    assert [type(step) for step in waits] == [Wait, Wait, Wait]
     assert isinstance(sent, Send)
     assert sent.hop.name == "other/chat"
 
@@ -276,6 +283,55 @@ def test_a_call_that_may_probe_no_more_waits_a_moment_for_another_to_find_a_hop_
     assert clock.now - begun == pytest.approx(POLL if well else MOMENT)
 
 
+def test_of_closed_hops_the_one_that_failed_longest_ago_is_probed() -> None:
+    clock = Clock()
+    domains = shut(clock, "green/chat", "azure/chat", "blue/chat")
+    trace = replay(chain("azure/chat", "blue/chat", "green/chat"), [OK], clock=clock, domains=domains)
+
+    assert trace.hops == ["green/chat"]
+
+
+def test_a_second_probe_that_is_answered_costs_nothing() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    hops = chain("azure/chat", "other/chat")
+    for each in hops:
+        domains.failed(each, failure("auth", status=401))
+    trace = replay(hops, ["auth", OK], clock=clock, domains=domains)
+
+    assert trace.hops == ["azure/chat", "other/chat"]
+    assert domains.spare.full
+
+
+def test_a_call_whose_time_is_up_pays_for_no_probe() -> None:
+    clock = Clock()
+    domains = fresh(clock)
+    hops = chain("azure/chat", "other/chat")
+    for each in hops:
+        domains.failed(each, failure("forbidden", status=403))
+    trace = replay(hops, [Came("auth", 10.0)], clock=clock, domains=domains, attempt=10.0, deadline=10.0)
+
+    assert trace.hops == ["azure/chat"]
+    assert domains.spare.full
+    assert not any(domains.breaker(each.origin).probing for each in hops)
+
+
+def test_a_hop_that_is_set_up_for_a_refusal_is_waited_for_while_another_call_probes_it() -> None:
+    clock = Clock()
+    domains = shut(clock, "other/chat")
+    hops = [hop("azure/chat"), hop("other/chat", answers_after=("content_filter",))]
+    probe = domains.enter(hops[1], early=True)
+    steps = plan(hops, domains, policy=POLICY, deadline_at=clock.now + 10.0, clock=clock)
+    next(steps)
+    waits = steps.throw(Failed(failure("content_filter")))
+    domains.succeeded(hops[1], entry=probe)
+    sent = next(steps)
+
+    assert isinstance(waits, Wait)
+    assert isinstance(sent, Send)
+    assert sent.hop.name == "other/chat"
+
+
 def test_an_empty_budget_keeps_no_call_from_a_hop_that_takes_calls() -> None:
     clock = Clock()
     domains = fresh(clock)
@@ -296,9 +352,9 @@ def test_another_closed_hop_is_probed_by_a_call_whose_first_probe_failed_while_i
     for each in hops:
         for _ in range(5):
             domains.failed(each, failure("server_error"))
-    traces = [replay(hops, {each.name: fault for each in hops}, clock=clock, domains=domains) for _ in range(7)]
+    traces = [replay(hops, {each.name: fault for each in hops}, clock=clock, domains=domains) for _ in range(4)]
 
-    assert [len(trace.hops) for trace in traces[:7]] == [2, 2, 2, 2, 2, 1, 1]
+    assert [len(trace.hops) for trace in traces] == [2, 2, 1, 1]
 
 
 def test_time_is_kept_for_a_closed_hop_that_may_be_well_again() -> None:

@@ -7,7 +7,6 @@ from planning import OK, Came, Clock, chain, failure, fresh, hop, replay
 from tenacity import wait_exponential, wait_fixed
 
 from chatsheet_llm.account import LONGEST_WAIT
-from chatsheet_llm.budget import CAPACITY
 from chatsheet_llm.domains import Domains
 from chatsheet_llm.steps import Policy
 
@@ -129,11 +128,14 @@ def test_it_is_not_asked_more_often_than_a_hop_may_be() -> None:
     assert trace.gave_up is not None
 
 
+@pytest.mark.parametrize("fault", ["auth", "deployment", "forbidden"])
 @pytest.mark.parametrize(("deadline", "seconds"), [(10.0, 7.5), (120.0, 110.0)])
-def test_a_little_time_is_kept_for_a_hop_that_is_wired_wrong_and_may_be_mended(deadline: float, seconds: float) -> None:
+def test_a_little_time_is_kept_for_a_hop_that_is_wired_wrong_and_may_be_mended(
+    deadline: float, seconds: float, fault: str
+) -> None:
     clock = Clock()
     domains = fresh(clock)
-    domains.failed(hop("azure/chat"), failure("forbidden", status=403))
+    domains.failed(hop("azure/chat"), failure(fault, status=403))
     hops = chain("azure/chat", "other/chat")
     trace = replay(hops, [Came("read_timeout", deadline), OK], clock=clock, domains=domains, deadline=deadline)
 
@@ -163,7 +165,28 @@ def test_time_is_kept_for_another_closed_hop_by_the_call_that_probes_one() -> No
 
     assert trace.hops == ["azure/chat", "other/chat"]
     assert [send.timeout for send in trace.sends] == [5.0, 5.0]
-    assert domains.bucket("https://other").left() == CAPACITY
+    assert domains.spare.full
+
+
+@pytest.mark.parametrize("fault", ["auth", "capability", "context_length", "rate"])
+def test_no_time_is_kept_for_a_hop_that_the_call_may_not_ask_again(fault: str) -> None:
+    hops = [hop("azure/chat", max_attempts=1), hop("other/chat", answers_after=("context_length",))]
+    trace = replay(hops, [fault, OK], deadline=10.0)
+
+    assert [send.timeout for send in trace.sends] == [5.0, 10.0]
+
+
+@pytest.mark.parametrize(
+    ("script", "side_effects", "seconds"),
+    [([OK], True, [10.0]), (["reset", OK], False, [5.0, 10.0]), (["auth", "reset", OK], False, [5.0, 5.0, 10.0])],
+)
+def test_who_is_followed_by_none_when_its_time_is_up_has_all_that_is_left(
+    script: list[str], side_effects: bool, seconds: list[float]
+) -> None:
+    hops = chain("azure/chat", "blue/chat", "green/chat")
+    trace = replay(hops, script, deadline=10.0, side_effects=side_effects)
+
+    assert [send.timeout for send in trace.sends] == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(("deadline", "waits"), [(60.0, [2.0]), (1.5, [])])
